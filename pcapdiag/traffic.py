@@ -6,10 +6,14 @@ import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pcapdiag import tables as t
+
+if TYPE_CHECKING:
+    from pcapdiag.wire import Wire
 
 
 @dataclass
@@ -58,6 +62,7 @@ class Traffic:
     peer: np.ndarray = field(default_factory=lambda: np.zeros(0, "u4"))
     alb: tuple[str, ...] = ()
     alb_reason: str = ""
+    wire: Wire | None = None  # the cold path: packets read again; None for tables without a capture
     #: (frontend vantage, backend vantage) -> how far the second's clock is ahead, and the error of that
     clock_offsets_ns: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
 

@@ -1,0 +1,45 @@
+"""The server endpoints (address and port) of a capture, and what was seen at each; all by column."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pcapdiag import tables as t
+from pcapdiag.traffic import Traffic
+
+#: Connections that can be part of HTTP traffic: HTTP itself, TLS that may hide it, or one that never spoke.
+_MAY_BE_HTTP = (t.PROTOCOL_HTTP, t.PROTOCOL_TLS, t.PROTOCOL_HTTP2, t.PROTOCOL_NONE)
+
+
+@dataclass
+class Endpoints:
+    """One entry an endpoint, in ``address`` and ``port``; ``of_connection`` says which is each one's."""
+
+    address: np.ndarray
+    port: np.ndarray
+    of_connection: np.ndarray
+
+    def at(self, addresses: np.ndarray) -> np.ndarray:
+        """Which endpoints lie at these addresses (a bool for each address)."""
+        return addresses[self.address]
+
+
+def endpoints_of(traffic: Traffic) -> Endpoints:
+    """The endpoints that accepted, or should have accepted, the connections."""
+    connections = traffic.connections
+    key = connections["server"].astype("u8") << 16 | connections["server_port"]
+    unique, of_connection = np.unique(key, return_inverse=True)
+    return Endpoints((unique >> 16).astype("u4"), (unique & 0xFFFF).astype("u4"), of_connection)
+
+
+def may_be_http(traffic: Traffic) -> np.ndarray:
+    """Which connections can be part of HTTP traffic."""
+    return np.isin(traffic.connections["protocol"], _MAY_BE_HTTP)
+
+
+def exchanges_with(traffic: Traffic, flag: int) -> np.ndarray:
+    """How many exchanges with this request flag each connection carried."""
+    has = (traffic.exchanges["flags"] & flag) != 0
+    return np.bincount(traffic.exchanges["connection"][has], minlength=len(traffic.connections))

@@ -1,0 +1,194 @@
+"""Who is the load balancer: at which endpoints it listens, from which addresses it asks its backends.
+
+The evidence, the strongest first; a weaker kind is asked only where the stronger ones are silent:
+
+1. the user names its addresses;
+2. requests pass through it (``passing.py``);
+3. an address that accepts HTTP, or what TLS hides, from others and opens connections to others;
+4. answers that only a load balancer makes (``Server: awselb/2.0``) tell its listener;
+5. requests with forwarding headers, and health checks, tell the addresses it asks from.
+
+From one side the other is then sought: a client that a forwarding header names came in by a listener. Of
+several proxies in a row the outermost is taken. Nothing is claimed of the rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pcapdiag import tables as t
+from pcapdiag.legs.endpoints import Endpoints, exchanges_with, may_be_http
+from pcapdiag.legs.hashes import address_hashes
+from pcapdiag.legs.passing import passages
+from pcapdiag.profiles import load_profile
+from pcapdiag.traffic import Traffic
+
+
+@dataclass
+class Roles:
+    """What is known of the load balancer: a bool for each endpoint, or for each address."""
+
+    listeners: np.ndarray  # endpoints where it takes client connections
+    senders: np.ndarray  # addresses it opens backend connections from
+    backends: np.ndarray  # endpoints it asks
+    reasons: list[str] = field(default_factory=list)
+
+    @property
+    def known(self) -> bool:
+        return bool(self.listeners.any() or self.senders.any())
+
+
+def find_roles(traffic: Traffic, endpoints: Endpoints, named: np.ndarray) -> Roles:
+    """The roles in this capture; ``named`` are the addresses (a bool each) that the user says are its."""
+    none = np.zeros(len(endpoints.address), "?")
+    roles = Roles(none.copy(), np.zeros(len(traffic.addresses), "?"), none.copy())
+    passing = passages(traffic, endpoints)
+    if named.any():
+        _take_named(roles, endpoints, passing, named)
+    elif len(passing):
+        _take_passing(roles, endpoints, passing)
+    else:
+        _take_middle(roles, traffic, endpoints)
+    if not roles.known:
+        _take_own_answers(roles, traffic, endpoints)
+        _take_marked_senders(roles, traffic, endpoints)
+    if roles.known:
+        _seek_other_side(roles, traffic, endpoints)
+    return roles
+
+
+def _take_named(roles: Roles, endpoints: Endpoints, passing: np.ndarray, named: np.ndarray) -> None:
+    """The user's addresses, and the other addresses that requests which pass through them use."""
+    here = passing[named[endpoints.address[passing["outer"]]] | named[passing["sender"]]]
+    roles.listeners |= endpoints.at(named)
+    roles.listeners[here["outer"]] = True
+    roles.senders |= named
+    roles.senders[here["sender"]] = True
+    roles.backends[here["inner"]] = True
+    roles.listeners &= ~roles.backends | np.isin(np.arange(len(roles.listeners)), here["outer"])
+    roles.reasons.append("named by --alb")
+
+
+def _take_passing(roles: Roles, endpoints: Endpoints, passing: np.ndarray) -> None:
+    """Requests pass through it. Of proxies in a row, the one whose listener no other proxy asks."""
+    outermost = passing[~np.isin(passing["outer"], passing["inner"])]
+    chosen = outermost if len(outermost) else passing
+    roles.listeners[chosen["outer"]] = True
+    roles.senders[chosen["sender"]] = True
+    roles.backends[chosen["inner"]] = True
+    times = int(chosen["times"].sum())
+    roles.reasons.append(f"{times:,} requests that it received were sent on by it")
+
+
+def _take_middle(roles: Roles, traffic: Traffic, endpoints: Endpoints) -> None:
+    """Addresses that take HTTP or TLS from others and open connections to others."""
+    connections = traffic.connections
+    web = may_be_http(traffic) & (connections["client"] != connections["server"])
+    spoke = web & (connections["protocol"] != t.PROTOCOL_NONE)
+    total = len(traffic.addresses)
+    accepts = np.bincount(connections["server"][spoke], minlength=total) > 0
+    opens = np.bincount(connections["client"][web], minlength=total) > 0
+    middle = accepts & opens & ~_only_calls_others(traffic)
+    asked_by_middle = (
+        np.bincount(connections["server"][web & middle[connections["client"]]], minlength=total) > 0
+    )
+    outermost = middle & ~asked_by_middle
+    middle = outermost if outermost.any() else middle
+    if middle.any():
+        roles.listeners |= endpoints.at(middle)
+        roles.senders |= middle
+        roles.reasons.append("it takes connections and opens others")
+
+
+def _only_calls_others(traffic: Traffic) -> np.ndarray:
+    """Addresses whose own requests are none of those they receive: an application that uses a service.
+
+    Known only of those seen to answer in clear and to ask in clear; ``passages`` found none of them to send
+    anything on. One that adds a forwarding header to what came without it is a proxy all the same.
+    """
+    connections, exchanges = traffic.connections, traffic.exchanges
+    client, server = (connections[side][exchanges["connection"]] for side in ("client", "server"))
+    total = len(traffic.addresses)
+    health = (exchanges["flags"] & t.REQ_HEALTH) != 0
+    marked = (exchanges["flags"] & t.REQ_FORWARDED) != 0
+    answers = np.bincount(server[(exchanges["status"] < 500) & ~health], minlength=total) > 0
+    asks = np.bincount(client[~health], minlength=total) > 0
+    adds_mark = np.bincount(client[marked], minlength=total) > 0
+    adds_mark &= np.bincount(server[marked], minlength=total) == 0
+    return answers & asks & ~adds_mark
+
+
+def _take_own_answers(roles: Roles, traffic: Traffic, endpoints: Endpoints) -> None:
+    """Server header fields that only a load balancer sends: AWS documents its own."""
+    own = [
+        row
+        for row, text in enumerate(traffic.servers)
+        if row and text in load_profile("aws").own_server_names
+    ]
+    answered = np.isin(traffic.exchanges["server"], own) if own else np.zeros(0, "?")
+    if answered.any():
+        roles.listeners[endpoints.of_connection[traffic.exchanges["connection"][answered]]] = True
+        roles.reasons.append(f"it answers as {traffic.servers[own[0]]}")
+
+
+def _take_marked_senders(roles: Roles, traffic: Traffic, endpoints: Endpoints) -> None:
+    """Addresses most of whose requests carry a forwarding header, or that send health checks.
+
+    Not those that ask a known listener (a CDN in front marks its requests too), nor those that another such
+    address asks (a backend that hands the header on).
+    """
+    connections, total = traffic.connections, len(traffic.addresses)
+    client, server = connections["client"], connections["server"]
+    asked = np.bincount(client[traffic.exchanges["connection"]], minlength=total)
+    in_front = np.bincount(client[roles.listeners[endpoints.of_connection]], minlength=total) > 0
+    for flag, reason in (
+        (t.REQ_FORWARDED, "its requests carry forwarding headers"),
+        (t.REQ_HEALTH, "it sends health checks"),
+    ):
+        marked = np.bincount(client, exchanges_with(traffic, flag), minlength=total)
+        senders = (marked > 0) & (2 * marked >= asked) & ~in_front
+        behind = np.bincount(server[senders[client]], minlength=total) > 0
+        senders &= ~behind
+        if (senders & ~roles.senders).any():
+            roles.senders |= senders
+            roles.reasons.append(reason)
+
+
+def _seek_other_side(roles: Roles, traffic: Traffic, endpoints: Endpoints) -> None:
+    """From the senders to the backends, their other senders, and the listeners."""
+    connections, at = traffic.connections, endpoints.of_connection
+    sent = roles.senders[connections["client"]] & ~roles.listeners[at]
+    roles.backends[at[sent]] = True
+    marks = exchanges_with(traffic, t.REQ_FORWARDED | t.REQ_HEALTH) > 0
+    roles.senders[connections["client"][marks & roles.backends[at] & ~roles.listeners[at]]] = True
+    if not roles.listeners.any():
+        came_in = _named_clients(roles, traffic)[connections["client"]] | _asks_the_same(
+            roles, traffic, endpoints
+        )
+        came_in &= may_be_http(traffic) & ~roles.backends[at] & ~roles.senders[connections["client"]]
+        roles.listeners[at[came_in]] = True
+
+
+def _named_clients(roles: Roles, traffic: Traffic) -> np.ndarray:
+    """Addresses that the forwarding headers on the backend leg name."""
+    on = traffic.connections["client"][traffic.exchanges["connection"]]
+    named = np.unique(traffic.exchanges["forwarded"][roles.senders[on]])
+    return np.isin(address_hashes(traffic.addresses), named[named != 0])
+
+
+def _asks_the_same(roles: Roles, traffic: Traffic, endpoints: Endpoints) -> np.ndarray:
+    """Connections to endpoints most of whose requests are also made on the backend leg, whenever that was.
+
+    Two vantage points with two clocks have no order in time yet.
+    """
+    exchanges = traffic.exchanges
+    on = exchanges["connection"]
+    request = exchanges["target"].astype("u8") << 8 | exchanges["method"]
+    sent = roles.senders[traffic.connections["client"][on]]
+    again = np.isin(request, np.unique(request[sent])) & ~sent
+    at = endpoints.of_connection
+    total = np.bincount(at[on[~sent]], minlength=len(endpoints.address))
+    same = np.bincount(at[on[again]], minlength=len(endpoints.address))
+    return ((same > 0) & (2 * same >= total))[at]
