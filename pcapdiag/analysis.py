@@ -11,35 +11,21 @@ import numpy as np
 
 from pcapdiag import tables as t
 from pcapdiag.capture import Batch, CaptureFile, open_captures
+from pcapdiag.causes.account import Account, Unexplained
 from pcapdiag.causes.cause import Finding
+from pcapdiag.causes.verdict import judge
 from pcapdiag.http import Framer
+from pcapdiag.legs import find_legs
 from pcapdiag.packets import Decoder
-from pcapdiag.profiles import Profile
+from pcapdiag.profiles import Profile, guess_profile, load_profile
 from pcapdiag.tcp import Tracker
 from pcapdiag.traffic import Traffic, address_text
+from pcapdiag.wire import Wire
+
+__all__ = ["Account", "Analysis", "Source", "Unexplained", "analyze", "packet_rows", "read"]
 
 #: A path, "-" for standard input, or an open binary file.
 Source = Union[str, "os.PathLike[str]", BinaryIO]
-
-
-@dataclass
-class Unexplained:
-    """Failed exchanges no cause explains, and what the capture lacks to explain them."""
-
-    status: str  # "502", or "none" where no answer came
-    count: int
-    leg: str
-    missing: str
-    exchanges: Sequence[int] = ()
-
-
-@dataclass
-class Account:
-    """Every failed exchange the client saw (or, without a frontend, the backend leg): explained or not."""
-
-    failed: int
-    explained: int
-    unexplained: list[Unexplained]
 
 
 @dataclass
@@ -72,22 +58,19 @@ def analyze(
 
     Raises CaptureError where an input is no capture, PcapdiagError where an option has no meaning.
     """
-    from pcapdiag.causes import judge
-    from pcapdiag.legs import find_legs
-    from pcapdiag.profiles import guess_profile, load_profile
-    from pcapdiag.wire import Wire
-
     files = open_captures(sources(paths))
     traffic = read(files, progress)
     find_legs(traffic, alb)
     if profile is None:
-        guessed, reason = guess_profile(traffic)
-        chosen = load_profile(guessed.name, profile_file) if profile_file else guessed
+        chosen, reason = guess_profile(traffic)
+        if profile_file:
+            chosen = load_profile(chosen.name, profile_file)
     else:
         chosen, reason = load_profile(profile, profile_file), "given"
-    traffic.wire = Wire(traffic, files)
-    findings, account = judge(traffic, chosen, only=only, ignore=ignore)
-    return Analysis(traffic, chosen, reason, findings, account, files)
+    analysis = Analysis(traffic, chosen, reason, [], Account(0, 0, []), files)
+    traffic.wire = Wire(analysis)
+    analysis.findings, analysis.account = judge(traffic, chosen, only=only, ignore=ignore)
+    return analysis
 
 
 def sources(paths: Source | Sequence[Source]) -> list[Source]:

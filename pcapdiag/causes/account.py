@@ -1,0 +1,134 @@
+"""The account of an analysis: every failed exchange, explained by a finding or not.
+
+A request failed, as its client saw it, when the status says so (``FAILED_STATUSES`` and every 5xx), when no
+response came though one was due, or when the response was cut short. A 404, 403 or redirect is an answer.
+What the capture did not see is never counted: a connection still open at its end, a gap, health checks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pcapdiag import tables as t
+from pcapdiag.traffic import Traffic
+
+#: Client errors that speak of the transfer, not of the application: what an ALB, or a backend's HTTP layer,
+#: answers (RFC 9110 section 15.5, RFC 6585 section 5), and what only load balancers make (46x, 499).
+FAILED_STATUSES = (400, 405, 408, 413, 414, 431, 460, 463, 464, 499)
+
+_CUT_SHORT = (t.END_FIN, t.END_RST_SENDER, t.END_RST_RECEIVER, t.END_MALFORMED)
+_UNJUDGED_CONNECTION = t.CONN_GAP | t.CONN_EVICTED
+
+#: What is missing to explain a failure, the most telling first.
+_GAP, _NO_BACKEND_LEG, _BACKEND_ENCRYPTED, _NO_FRONTEND_LEG, _NO_PEER, _NOTHING = range(6)
+_MISSING = (
+    "bytes of these connections are missing from the capture; "
+    "capture whole packets without drops: tcpdump -s 0 -B 65536",
+    "the backend leg is not in this capture; "
+    "capture it there, with the port of your backends: tcpdump -i any -s 0 -w backend.pcap 'tcp port 8080'",
+    "the backend leg is encrypted; "
+    "give a key log (SSLKEYLOGFILE) of the load balancer or the backends, or capture behind their TLS",
+    "the frontend leg is not in this capture; "
+    "capture it at the load balancer or a client: tcpdump -i any -s 0 -w frontend.pcap 'tcp port 80'",
+    "no backend request of this capture belongs to them; "
+    "the load balancer answered by itself, or asked a backend that was not captured",
+    "both legs are here and no cause of the catalogue fits; look at them with pcapdiag extract",
+)
+
+
+@dataclass
+class Unexplained:
+    """Failed exchanges no cause explains, and what the capture lacks to explain them."""
+
+    status: str  # "502", or "none" where no answer came
+    count: int
+    leg: str
+    missing: str
+    exchanges: Sequence[int] = ()
+
+
+@dataclass
+class Account:
+    """Every failed exchange the client saw (or, without a frontend, the backend leg): explained or not."""
+
+    failed: int
+    explained: int
+    unexplained: list[Unexplained]
+
+
+def account_for(traffic: Traffic, claimed: np.ndarray) -> Account:
+    """The account, given which requests findings claim (bool, one an exchange)."""
+    failed = failed_rows(traffic)
+    unexplained = failed[~claimed[failed]]
+    return Account(len(failed), len(failed) - len(unexplained), _groups(traffic, unexplained))
+
+
+def failed_rows(traffic: Traffic) -> np.ndarray:
+    """Rows of the failed exchanges: those of the frontend, or of the backend where no frontend was seen."""
+    exchanges, leg = traffic.exchanges, traffic.exchange_leg
+    seen_by_client = leg == t.LEG_FRONTEND
+    if not seen_by_client.any():
+        seen_by_client = leg == t.LEG_BACKEND
+    rows = np.flatnonzero(seen_by_client & ((exchanges["flags"] & t.REQ_HEALTH) == 0))
+    status, ended = exchanges["status"][rows], exchanges["response_ended"][rows]
+    bad = (status >= 500) | np.isin(status, FAILED_STATUSES) | np.isin(ended, _CUT_SHORT)
+    silent = np.flatnonzero((status == 0) & ~bad)
+    bad[silent] = _went_unanswered(traffic, rows[silent])
+    return rows[bad]
+
+
+def _went_unanswered(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Which exchanges without a status had their connection closed before any response."""
+    exchanges = traffic.exchanges[rows]
+    connections = traffic.connections[exchanges["connection"]]
+    asked = (exchanges["flags"] & (t.REQ_SEEN | t.RSP_SEEN)) == t.REQ_SEEN
+    whole = ~np.isin(exchanges["request_ended"], (t.END_GAP, t.END_UPGRADED)) & (
+        (connections["flags"] & _UNJUDGED_CONNECTION) == 0
+    )
+    return asked & whole & (exchanges["response_ended"] != t.END_GAP) & (connections["closed_by"] != 255)
+
+
+def _groups(traffic: Traffic, rows: np.ndarray) -> list[Unexplained]:
+    """Unexplained failures by status and by what is missing, the largest group first."""
+    if not len(rows):
+        return []
+    lack = _what_lacks(traffic, rows)
+    kinds, group = np.unique(traffic.exchanges["status"][rows].astype("i4") << 3 | lack, return_inverse=True)
+    groups = []
+    for number, kind in enumerate(kinds.tolist()):
+        members = rows[group == number]
+        leg = t.LEGS[int(traffic.exchange_leg[members[0]])]
+        missing = _missing_text(traffic, kind & 7)
+        groups.append(Unexplained(str(kind >> 3 or "none"), len(members), leg, missing, members))
+    return sorted(groups, key=lambda g: -g.count)
+
+
+def _what_lacks(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """For each unexplained failure, what the capture lacks, as a number of ``_GAP`` ... ``_NOTHING``."""
+    connections, exchanges = traffic.connections, traffic.exchanges[rows]
+    of_row = connections["flags"][exchanges["connection"]]
+    backend = traffic.leg == t.LEG_BACKEND
+    lack = np.full(len(rows), _NOTHING, "i4")
+    if traffic.exchange_leg[rows[0]] == t.LEG_BACKEND:
+        lack[:] = _NO_FRONTEND_LEG
+    elif not traffic.alb:
+        pass
+    elif not backend.any():
+        lack[:] = _NO_BACKEND_LEG
+    elif not (connections["protocol"][backend] == t.PROTOCOL_HTTP).any():
+        encrypted = (connections["protocol"][backend] == t.PROTOCOL_TLS).any()
+        lack[:] = _BACKEND_ENCRYPTED if encrypted else _NOTHING
+    else:
+        lack[traffic.peer[rows] == t.NONE] = _NO_PEER
+    lack[(of_row & (t.CONN_GAP | t.CONN_TRUNCATED)) != 0] = _GAP
+    return lack
+
+
+def _missing_text(traffic: Traffic, lack: int) -> str:
+    """What to capture, or to look at, to explain these failures."""
+    if lack == _NOTHING and not traffic.alb:
+        return "no load balancer was recognised in this capture; name its address with --alb"
+    return _MISSING[lack]

@@ -1,0 +1,93 @@
+"""Connections that never came to be: SYNs that met a refusal or silence, on either leg.
+
+A SYN without an answer is judged only when its sender had given up before the capture ended (a repeat was
+due by the sender's own schedule and did not come, or the request behind it was answered), or when so many
+were sent that chance lost none of them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pcapdiag import tables as t
+from pcapdiag.causes import endings, outcome
+from pcapdiag.traffic import Traffic
+
+FIRST_REPEAT_NS = 1_000_000_000  # RFC 6298: the first SYN is repeated after one second
+MARGIN_NS = 300_000_000
+MANY_SYNS = 3  # a first SYN and two repeats
+
+ICMP_UNREACHABLE, ICMP_FRAGMENTATION_NEEDED, ICMPV6_UNREACHABLE = 3, 4, 1
+
+
+def refused(traffic: Traffic, leg: int) -> np.ndarray:
+    """Rows of the leg's connections whose SYN was answered by RST or ICMP unreachable."""
+    connections = traffic.connections
+    mask = endings.connections_on(traffic, leg)
+    mask &= (connections["flags"] & (t.CONN_SYN | t.CONN_SYNACK)) == t.CONN_SYN
+    reset = (connections["flags"] & t.CONN_REFUSED) != 0
+    rows = np.flatnonzero(mask & (reset | ((connections["flags"] & t.CONN_ICMP) != 0)))
+    by_icmp = np.isin(rows, _unreachable(traffic))
+    return rows[reset[rows] | by_icmp]
+
+
+def unanswered(traffic: Traffic, leg: int) -> np.ndarray:
+    """Rows of the leg's connections whose handshake never came about and was given up."""
+    connections = traffic.connections
+    mask = endings.connections_on(traffic, leg)
+    mask &= (connections["flags"] & (t.CONN_SYN | t.CONN_ESTABLISHED | t.CONN_REFUSED)) == t.CONN_SYN
+    # More packets than SYNs, or a close: the handshake went on, and the capture misses one direction of it.
+    mask &= (connections["flags"] & (t.CONN_DATA_CLIENT | t.CONN_FIN_CLIENT | t.CONN_RST_CLIENT)) == 0
+    mask &= connections["client_packets"] <= connections["syns"]
+    rows = np.flatnonzero(mask)
+    rows = rows[~np.isin(rows, _unreachable(traffic))]
+    over = gave_up(traffic, rows)
+    if leg == t.LEG_BACKEND and not over.all():
+        over |= outcome.requests_behind(traffic, rows) != t.NONE
+    return rows[over]
+
+
+def gave_up(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether a further SYN of each connection was due before the capture's end and did not come."""
+    connections = traffic.connections[rows]
+    # Linux doubles the pause each time, or (since 6.5) keeps it at a second for the first four repeats.
+    last_pause_ns = np.where(
+        connections["syns"] > 1, (connections["last_ns"] - connections["first_ns"]) * 2, FIRST_REPEAT_NS
+    )
+    due_ns = connections["last_ns"] + np.maximum(last_pause_ns, FIRST_REPEAT_NS) + MARGIN_NS
+    # Where SYN-ACKs were seen, their repeats say that none of them was heard.
+    unheard = ((connections["flags"] & t.CONN_SYNACK) != 0) & (connections["syns"] > 1) & (connections["synacks"] > 1)
+    return unheard | (connections["syns"] >= MANY_SYNS) | (due_ns < capture_end_ns(traffic)[connections["vantage"]])
+
+
+def capture_end_ns(traffic: Traffic) -> np.ndarray:
+    """When the capture ended, one a vantage point."""
+    ends = np.zeros(256, "i8")
+    for file in traffic.files:
+        ends[file.vantage] = max(int(ends[file.vantage]), file.last_ns)
+    return ends
+
+
+def schedule_s(traffic: Traffic, connection: int) -> list[float]:
+    """When each SYN of a connection was sent, in seconds after the first."""
+    events = traffic.events_of(connection)
+    repeats = events["time_ns"][events["kind"] == t.EVENT_SYN_RETRANSMISSION]
+    return [0.0, *(round(int(ns - traffic.connections["first_ns"][connection]) / 1e9, 3) for ns in repeats)]
+
+
+def port_keys(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """One number a server address and port, of each connection."""
+    connections = traffic.connections[rows]
+    return connections["server"].astype("i8") << 16 | connections["server_port"]
+
+
+def _unreachable(traffic: Traffic) -> np.ndarray:
+    """Connections of which an ICMP "destination unreachable" spoke, of any code but "fragmentation needed"."""
+    events = traffic.events
+    events = events[events["kind"] == t.EVENT_ICMP]
+    kind, code = events["a"] >> 8, events["a"] & 0xFF
+    ipv6 = np.fromiter(
+        (":" in traffic.addresses[a] for a in traffic.connections["client"][events["connection"]]), "?", len(events)
+    )
+    told = np.where(ipv6, kind == ICMPV6_UNREACHABLE, (kind == ICMP_UNREACHABLE) & (code != ICMP_FRAGMENTATION_NEEDED))
+    return np.unique(events["connection"][told])

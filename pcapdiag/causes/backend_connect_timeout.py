@@ -1,0 +1,98 @@
+"""A backend never answered the load balancer's SYNs.
+
+What the wire shows
+    SYN after SYN to the same backend and no answer, until the load balancer gives up (AWS after 10 s,
+    Alibaba Cloud 5 s). Recorded on the backend's host, its SYN-ACKs may be seen: then the way back is cut.
+
+Why it happens
+    A security group, network ACL or host firewall drops the packets, one way or the other; there is no
+    route; the host is down, or its address belongs to nobody any more. The client gets 504.
+
+What to do
+    Allow the load balancer's subnets in the backend's security group and host firewall, and the way back
+    (ephemeral ports) in the network ACLs. Check that the host is up, and the target group's address and port.
+
+What it could be mistaken for
+    backlog-overflow: there the same address and port goes on serving other connections meanwhile.
+    backend-connect-refused: there the SYN is answered. A first SYN lost and the next one answered is packet
+    loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from pcapdiag import tables as t
+from pcapdiag.causes import attempts, backlog, claims, outcome
+from pcapdiag.causes.cause import Cause, Finding, Severity
+from pcapdiag.profiles import Profile
+from pcapdiag.traffic import Traffic
+
+CAUSE = Cause(
+    "backend-connect-timeout",
+    Severity.ERROR,
+    legs=("backend",),
+    statuses=(504, 502, 503),
+    outranks=("no-backend", "backend-error-status", "status-rewritten"),
+    mistaken_for=(
+        ("backlog-overflow", "the backend served no other connection on that port meanwhile"),
+        ("backend-connect-refused", "nothing answered the SYN"),
+        ("backend-packet-loss", "no SYN at all got through"),
+    ),
+)
+
+
+def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
+    connections = attempts.unanswered(traffic, t.LEG_BACKEND)
+    connections = connections[~backlog.served_meanwhile(traffic, connections)]
+    if not len(connections):
+        return
+    failed = outcome.of_attempts(traffic, connections)
+    rows = traffic.connections[connections]
+    answered = int(((rows["flags"] & t.CONN_SYNACK) != 0).sum())
+    # Where the answer was not seen, it waited at least from the first SYN to the last.
+    seen_s = (rows["last_ns"] - rows["first_ns"]) / 1e9
+    waits_s = np.where(np.isnan(failed.waited_s), seen_s, failed.waited_s)
+    names = claims.peers(traffic, connections, t.LEG_BACKEND)
+    waited_s = claims.median(waits_s)
+    limit_s = profile.backend_connect_timeout_s
+    yard = f" ({profile.title}: {claims.seconds(limit_s)})" if limit_s is not None else ""
+    yield claims.finding(
+        traffic,
+        CAUSE,
+        t.LEG_BACKEND,
+        title=(
+            f"{claims.who(names)} did not answer {claims.plural(int(rows['syns'].sum()), 'SYN')} of "
+            f"{claims.plural(len(connections), 'connection')}; the load balancer gave up after "
+            f"{claims.seconds(waited_s)}{yard}: " + claims.what_failed(failed)
+        ),
+        explanation=(
+            "The load balancer repeated its SYN and never got a handshake done."
+            + (
+                f" The backend did send SYN-ACKs on {claims.plural(answered, 'connection')}: they do not get back "
+                "to the load balancer."
+                if answered
+                else ""
+            )
+        ),
+        remedy=(
+            "Allow the load balancer's subnets in the backend's security group and host firewall (and the way back "
+            "in the network ACLs).",
+            f"See whether the host is up and has that address, first {names[0]}; compare the target group's port.",
+        ),
+        exchanges=failed.exchanges,
+        connections=failed.connections,
+        severity=failed.severity,
+        facts={
+            "waited_s": waited_s,
+            "connections": len(connections),
+            "syns": int(rows["syns"].sum()),
+            "syn_schedule_s": attempts.schedule_s(traffic, int(connections[np.argmax(rows["syns"])])),
+            "answered_by_syn_ack": answered,
+        },
+        shown_by=connections,
+        note="SYNs that nothing answered",
+        kinds=(t.EVENT_SYN_RETRANSMISSION, t.EVENT_SYNACK_RETRANSMISSION),
+    )

@@ -1,0 +1,108 @@
+"""The backend itself answered with an error, and the load balancer passed it on.
+
+What the wire shows
+    A whole, well-formed response with a 4xx or 5xx status on the backend leg; or, on the frontend alone, an
+    error whose Server field is not the load balancer's. Its 5xx are errors, its 400, 405, 408, 413 and 414
+    warnings, its other 4xx information.
+
+Why it happens
+    The application failed (500), is itself a proxy that failed (502, 504), sheds load or is in maintenance
+    (503), or found fault with the request (4xx).
+
+What to do
+    Look at the backend, not at the load balancer: its log at these times and targets. For 405 and 413 look
+    also at the web server before the application: its list of methods, its limit of body size.
+
+What it could be mistaken for
+    The load balancer's own 502, 503 and 504: those have no backend response behind them. Every cause that
+    explains why the backend answered so outranks this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from pcapdiag import tables as t
+from pcapdiag.causes import claims, endings
+from pcapdiag.causes.cause import Cause, Finding, Severity
+from pcapdiag.profiles import Profile, load_profile
+from pcapdiag.traffic import Traffic
+
+CAUSE = Cause(
+    "backend-error-status",
+    Severity.ERROR,
+    legs=("backend", "frontend"),
+    statuses=(400, 401, 403, 404, 405, 408, 413, 414, 500, 501, 502, 503, 504),
+    mistaken_for=(
+        ("no-backend", "the backend made this answer, not the load balancer"),
+        ("backend-reset", "the backend's answer is whole"),
+        ("trace-not-supported", "the backend answered 405, not the load balancer"),
+    ),
+)
+
+#: Client errors that speak of the transfer rather than of the application: worth a warning.
+TRANSFER_ERRORS = (400, 405, 408, 413, 414)
+
+
+def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
+    on_backend = traffic.exchange_leg == t.LEG_BACKEND
+    leg = t.LEG_BACKEND if on_backend.any() else t.LEG_FRONTEND
+    if leg == t.LEG_FRONTEND and not traffic.alb:
+        leg_rows = np.flatnonzero(traffic.exchanges["status"] >= 400)
+    else:
+        leg_rows = np.flatnonzero((traffic.exchanges["status"] >= 400) & endings.on_leg(traffic, leg))
+    rows = leg_rows[endings.has_flag(traffic, leg_rows, t.REQ_SEEN) & ~endings.has_flag(traffic, leg_rows, t.REQ_HEALTH)]
+    if leg == t.LEG_FRONTEND:
+        rows = rows[_made_by_backend(traffic, profile, rows)]
+    status = traffic.exchanges["status"][rows]
+    for severity, chosen in (
+        (Severity.ERROR, status >= 500),
+        (Severity.WARNING, np.isin(status, TRANSFER_ERRORS)),
+        (Severity.INFO, (status < 500) & ~np.isin(status, TRANSFER_ERRORS)),
+    ):
+        if chosen.any():
+            yield _of_severity(traffic, rows[chosen], leg, severity)
+
+
+def _of_severity(traffic: Traffic, rows: np.ndarray, leg: int, severity: Severity) -> Finding:
+    names = claims.involved(traffic, rows, leg) if leg == t.LEG_BACKEND else ("the backend",)
+    codes, counts = np.unique(traffic.exchanges["status"][rows], return_counts=True)
+    by_code = ", ".join(f"{code} ({n:,})" for code, n in zip(codes.tolist(), counts.tolist(), strict=True))
+    targets, hits = np.unique(traffic.exchanges["target"][rows], return_counts=True)
+    most = traffic.strings[int(targets[np.argmax(hits)])]
+    return claims.finding(
+        traffic,
+        CAUSE,
+        leg,
+        title=f"{claims.of_requests(traffic, leg)} got an error made by {claims.who(names)}: {by_code}",
+        explanation=(
+            "These answers are whole and well-formed, and a backend made them; the load balancer passed them on. "
+            f"The most frequent target is {most}."
+        ),
+        remedy=(
+            "Look at the backend's log at these times and targets; the load balancer did its work.",
+            "For 405 and 413 look also at the web server before the application: its methods, its limit of body size.",
+        ),
+        exchanges=rows,
+        severity=severity,
+        facts={"most_frequent_target": most},
+        note="the request, and the backend's answer",
+    )
+
+
+def _made_by_backend(traffic: Traffic, profile: Profile, rows: np.ndarray) -> np.ndarray:
+    """Whether a frontend answer bears the mark of a backend: a Server field that is not the load balancer's.
+
+    Of a load balancer that has no known name, it is none that any load balancer bears.
+    """
+    if not traffic.alb:
+        return np.ones(len(rows), "?")
+    by_backend = np.zeros(max(len(traffic.servers), 1), "?")
+    own = profile.own_server_names or load_profile("generic").own_server_names
+    for number, name in enumerate(traffic.servers):
+        by_backend[number] = not any(name == mark or name.startswith(f"{mark}/") for mark in own)
+    by_backend[0] = False
+    own_status = np.isin(traffic.exchanges["status"][rows], profile.own_statuses)
+    return by_backend[traffic.exchanges["server"][rows]] & ~own_status

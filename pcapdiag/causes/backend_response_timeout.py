@@ -1,0 +1,113 @@
+"""A backend took a request and never answered; the load balancer gave up.
+
+What the wire shows
+    The backend acknowledged the whole request and sent no byte of response. After a while, the same each
+    time, the load balancer closes that connection first, and answers 504 if its client still waits.
+
+Why it happens
+    The application is slower than the load balancer's response time-out (60 s by default on AWS, where it is
+    the idle time-out, and on Alibaba Cloud, where it is the request time-out): a slow query, a lock, a
+    dependency that hangs, a pool of workers or connections that ran out.
+
+What to do
+    Find what these requests wait for: the backend's slow log, thread dumps, its own calls to databases. Only
+    when such long answers are meant: raise the load balancer's time-out, or answer at once and do the work
+    later.
+
+What it could be mistaken for
+    client-closed-before-response: there the client left first. mtu-blackhole, backlog-overflow: there the
+    request was not acknowledged, or the response did not get through. backend-connect-timeout: there no
+    connection came about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from pcapdiag import tables as t
+from pcapdiag.causes import claims, endings, outcome
+from pcapdiag.causes.cause import Cause, Finding, Severity
+from pcapdiag.profiles import Profile
+from pcapdiag.traffic import Traffic
+
+CAUSE = Cause(
+    "backend-response-timeout",
+    Severity.ERROR,
+    legs=("backend",),
+    statuses=(504,),
+    outranks=("slow-backend", "backend-error-status", "status-rewritten"),
+    mistaken_for=(
+        ("client-closed-before-response", "the load balancer gave up, not the client"),
+        ("backend-connect-timeout", "the backend had accepted the connection and acknowledged the request"),
+        ("mtu-blackhole", "the request was acknowledged whole, and no part of a response was sent"),
+    ),
+)
+
+
+def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
+    rows = given_up(traffic, profile)
+    if not len(rows):
+        return
+    rows, severity, healed = claims.failed_or_healed(traffic, rows)
+    waits_s = endings.wait_s(traffic, rows)
+    waited_s = claims.median(waits_s)
+    limit_s = profile.backend_response_timeout_s
+    yard = f" ({profile.title}: {claims.seconds(limit_s)} by default)" if limit_s is not None else ""
+    names = claims.involved(traffic, rows, t.LEG_BACKEND)
+    frontend_seen = bool((traffic.peer[rows] != t.NONE).any())
+    yield claims.finding(
+        traffic,
+        CAUSE,
+        t.LEG_BACKEND,
+        title=(
+            f"{claims.of_requests(traffic, t.LEG_BACKEND)} had no answer from {claims.who(names)} when the load "
+            f"balancer gave up after {claims.seconds(waited_s)}{yard}"
+            + ("; it tried again, none failed" if severity else "")
+        ),
+        explanation=(
+            "The backend acknowledged each request whole and sent not a byte of response until the load balancer "
+            "closed the connection."
+            + (
+                " Its clients were still waiting."
+                if frontend_seen
+                else " The frontend is not in this capture: clients that left at this very time would look the same."
+            )
+        ),
+        remedy=(
+            f"Find what these requests wait for on {names[0]}: slow log, thread dump, its own calls to others.",
+            "If answers may take that long, raise the load balancer's time-out for them; else fail sooner in the backend.",
+        ),
+        exchanges=rows,
+        severity=severity,
+        facts={
+            "waited_s": waited_s,
+            "shortest_wait_s": round(float(waits_s.min()), 3),
+            "longest_wait_s": round(float(waits_s.max()), 3),
+            **({"alb_response_timeout_s": limit_s} if limit_s is not None else {}),
+            "healed_requests": healed,
+        },
+        note="the request, its acknowledgement, and the load balancer's close",
+    )
+
+
+def given_up(traffic: Traffic, profile: Profile) -> np.ndarray:
+    """Rows of backend exchanges, acknowledged and unanswered, that the load balancer gave up by itself."""
+    rows = endings.unfinished(traffic, t.LEG_BACKEND)
+    rows = rows[endings.request_whole(traffic, rows) & ~endings.response_begun(traffic, rows)]
+    rows = rows[(endings.closed_by(traffic, rows) == endings.CLIENT) & ~endings.unread_response(traffic, rows)]
+    # A backend that answers when the load balancer has closed answers nobody.
+    late = outcome.sent_to_nobody(traffic, t.LEG_BACKEND)
+    late = late[~endings.answered_before_close(traffic, late)]
+    rows = np.union1d(rows, late).astype("i8")
+    connections = traffic.connections[traffic.exchanges["connection"][rows]]
+    rows = rows[connections["client_acked"] >= connections["client_bytes"]]
+    frontend_seen = (traffic.exchange_leg == t.LEG_FRONTEND).any()
+    if frontend_seen:
+        return rows[(traffic.peer[rows] != t.NONE) & ~outcome.client_left(traffic, rows)]
+    # Without the frontend nobody tells a load balancer's time-out from a client's: take what a timer ended.
+    waits_s = endings.wait_s(traffic, rows)
+    limit_s = profile.backend_response_timeout_s
+    by_default = np.zeros(len(rows), "?") if limit_s is None else waits_s >= limit_s - 1
+    return rows[claims.common(waits_s) | by_default]

@@ -1,0 +1,139 @@
+"""The backend's listen queue was full: new connections were dropped while old ones went on being served.
+
+What the wire shows
+    One of three. SYNs to a port are not answered, or only after several repeats, while the same address and
+    port serves other connections. Or the handshake seems done, yet the server repeats its SYN-ACK and never
+    acknowledges the request that followed: it dropped the handshake's last ACK. Or (tcp_abort_on_overflow=1)
+    RST answers that last ACK.
+
+Why it happens
+    The application accepts connections more slowly than they come: too few workers, a stalled event loop,
+    or a queue too short for the load balancer's bursts (the smaller of the listen() backlog and
+    net.core.somaxconn). The client gets 502 or 504, often only in peaks.
+
+What to do
+    On the backend: ss -lnt (Recv-Q at Send-Q is a full queue), nstat TcpExtListenOverflows and
+    TcpExtListenDrops. Raise the listen backlog of the server and net.core.somaxconn together; add workers
+    or backends; let the load balancer keep its connections alive, so that it opens fewer.
+
+What it could be mistaken for
+    backend-connect-timeout: there nothing on that port answers. backend-reset: there the connection had been
+    accepted and the request acknowledged. backend-packet-loss: a first SYN lost and its repeat answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from pcapdiag import tables as t
+from pcapdiag.causes import attempts, backlog, claims, endings, outcome
+from pcapdiag.causes.cause import Cause, Finding, Severity
+from pcapdiag.profiles import Profile
+from pcapdiag.traffic import Traffic
+
+CAUSE = Cause(
+    "backlog-overflow",
+    Severity.ERROR,
+    legs=("backend",),
+    statuses=(502, 504),
+    outranks=(
+        "backend-connect-timeout",
+        "backend-reset",
+        "backend-response-timeout",
+        "backend-packet-loss",
+        "no-backend",
+        "backend-error-status",
+        "status-rewritten",
+    ),
+    mistaken_for=(
+        ("backend-connect-timeout", "the same address and port served other connections meanwhile"),
+        ("backend-reset", "the server had not yet accepted the connection"),
+        ("backend-packet-loss", "only new connections suffered; data of the others got through"),
+    ),
+)
+
+
+def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
+    unanswered = attempts.unanswered(traffic, t.LEG_BACKEND)
+    unanswered = unanswered[(traffic.connections["flags"][unanswered] & t.CONN_SYNACK) == 0]
+    unanswered = unanswered[backlog.served_meanwhile(traffic, unanswered)]
+    late, in_limbo, aborted = backlog.answered_late(traffic), backlog.in_limbo(traffic), _aborted(traffic)
+    connections = np.unique(np.concatenate([unanswered, late, in_limbo, aborted])).astype("i8")
+    if not len(connections):
+        return
+    bare, rows = _requests(traffic, connections)
+    failed = outcome.of_attempts(traffic, bare)
+    served = outcome.healed(traffic, rows) | endings.response_whole(traffic, rows)
+    exchanges = np.union1d(rows[~served], failed.exchanges).astype("i8")
+    severity = None
+    if not len(exchanges) and (failed.severity or not len(failed.connections)):
+        exchanges, severity = rows, Severity.WARNING
+    names = claims.peers(traffic, connections, t.LEG_BACKEND)
+    yield claims.finding(
+        traffic,
+        CAUSE,
+        t.LEG_BACKEND,
+        title=(
+            f"The listen queue of {claims.who(names)} was full for {claims.plural(len(connections), 'new connection')} "
+            "while others on that port were served: "
+            + ("no request failed by it" if severity else "{count} failed")
+        ),
+        explanation=(
+            f"{len(unanswered)} SYNs stayed without an answer, {len(late)} were answered after repeats only, "
+            f"{len(in_limbo)} handshakes were done for the load balancer but not for the server (it repeated its SYN-ACK "
+            f"and acknowledged no request), {len(aborted)} were reset right after the handshake. The same address and "
+            "port served other connections meanwhile."
+        ),
+        remedy=(
+            f"On {names[0]}: ss -lnt (Recv-Q against Send-Q) and nstat -az TcpExtListenOverflows TcpExtListenDrops.",
+            "Raise the server's listen backlog and net.core.somaxconn together; the smaller one counts.",
+            "Add workers or backends: the application accepts more slowly than connections come.",
+        ),
+        exchanges=exchanges,
+        connections=failed.connections if severity or not failed.severity else claims.NO_ROWS,
+        severity=severity,
+        facts={
+            "syns_dropped": len(unanswered),
+            "answered_late": len(late),
+            "last_acks_dropped": len(in_limbo),
+            "reset_after_handshake": len(aborted),
+            "slowed_requests": int(served.sum()),
+        },
+        shown_by=connections,
+        note="the handshake that found no room in the queue",
+        kinds=(t.EVENT_SYN_RETRANSMISSION, t.EVENT_SYNACK_RETRANSMISSION),
+    )
+
+
+def _aborted(traffic: Traffic) -> np.ndarray:
+    """Connections that the server reset right after the handshake, before it took a byte."""
+    connections = traffic.connections
+    mask = traffic.leg == t.LEG_BACKEND
+    mask &= (connections["flags"] & (t.CONN_ESTABLISHED | t.CONN_RST_SERVER)) == (t.CONN_ESTABLISHED | t.CONN_RST_SERVER)
+    mask &= (connections["closed_by"] == endings.SERVER) & (connections["server_fin_ns"] == 0)
+    mask &= (connections["server_bytes"] == 0) & (connections["client_acked"] == 0)
+    rows = np.flatnonzero(mask)
+    if not len(rows):
+        return rows
+    # The RST answers the handshake's last ACK: it comes one round trip after it, and no later.
+    row = connections[rows]
+    known = (row["syn_rtt_us"] != t.NEVER) & (row["ack_rtt_us"] != t.NEVER)
+    handshake_ns = (row["syn_rtt_us"].astype("i8") + row["ack_rtt_us"]) * 1000
+    prompt = row["rst_ns"] - row["first_ns"] <= 2 * handshake_ns + outcome.SLACK_NS
+    rows = rows[known & prompt & (row["syns"] == 1)]
+    return rows[_port_serves(traffic, rows)]
+
+
+def _port_serves(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether the server's port answered requests on other connections, shortly before or after."""
+    answered = traffic.connections["server_bytes"] > 0
+    serving = np.unique(attempts.port_keys(traffic, np.flatnonzero((traffic.leg == t.LEG_BACKEND) & answered)))
+    return np.isin(attempts.port_keys(traffic, rows), serving)
+
+
+def _requests(traffic: Traffic, connections: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The connections without an exchange, and the first exchanges of the others."""
+    first = traffic.connections["first_exchange"][connections]
+    return connections[first == t.NONE], first[first != t.NONE].astype("i8")

@@ -1,0 +1,162 @@
+"""From the rows that a detector chose to its Finding: count, statuses, peers, severity, evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from pcapdiag import tables as t
+from pcapdiag.causes import endings, evidence, outcome
+from pcapdiag.causes.cause import Cause, Finding, Severity
+from pcapdiag.traffic import Traffic, endpoint
+
+MAX_PEERS = 50
+NO_ROWS = np.zeros(0, "i8")
+
+Facts = dict[str, float | int | str | list]
+
+
+def finding(
+    traffic: Traffic,
+    cause: Cause,
+    leg: int,
+    *,
+    title: str,
+    explanation: str,
+    remedy: Sequence[str],
+    exchanges: np.ndarray = NO_ROWS,
+    connections: np.ndarray = NO_ROWS,
+    facts: Facts | None = None,
+    severity: Severity | None = None,
+    shown_by: np.ndarray | None = None,
+    note: str = "",
+    kinds: Iterable[int] = (),
+) -> Finding:
+    """A finding about these exchanges, and these connections on which none began.
+
+    ``shown_by`` are connections to take as evidence when they are others than those. ``note`` says what the
+    frames of the evidence show; events of ``kinds`` are among them.
+    """
+    if shown_by is None:
+        shown = evidence.of_exchanges(traffic, exchanges, note, kinds)
+        shown += evidence.of_connections(traffic, connections[: evidence.MAX_EVIDENCE - len(shown)], note, kinds)
+    else:
+        shown = evidence.of_connections(traffic, shown_by, note, kinds)
+    seen = outcome.statuses(traffic, exchanges)
+    if leg != t.LEG_BACKEND and len(connections):
+        seen["none"] = seen.get("none", 0) + len(connections)
+    on = np.concatenate([traffic.exchanges["connection"][exchanges], connections]).astype("i8")
+    return Finding(
+        cause=cause,
+        severity=cause.severity if severity is None else severity,
+        leg=t.LEGS[leg],
+        title=title,
+        explanation=explanation,
+        remedy=tuple(remedy),
+        count=len(exchanges) + len(connections),
+        statuses=seen,
+        facts=dict(facts or {}),
+        peers=peers(traffic, on if shown_by is None else shown_by, leg),
+        evidence=shown,
+        exchanges=exchanges,
+        connections=connections,
+    )
+
+
+def peers(traffic: Traffic, connections: np.ndarray, leg: int) -> tuple[str, ...]:
+    """The backends (address and port), or the clients (address), behind these connections; the most first."""
+    rows = traffic.connections[connections]
+    if leg == t.LEG_BACKEND:
+        keys = rows["server"].astype("u8") << 16 | rows["server_port"]
+    else:
+        keys = rows["client"].astype("u8") << 16
+    found, counts = np.unique(keys, return_counts=True)
+    first = found[np.argsort(-counts, kind="stable")][:MAX_PEERS].tolist()
+    if leg == t.LEG_BACKEND:
+        return tuple(endpoint(traffic.addresses[key >> 16], key & 0xFFFF) for key in first)
+    return tuple(traffic.addresses[key >> 16] for key in first)
+
+
+def failed_or_healed(traffic: Traffic, rows: np.ndarray) -> tuple[np.ndarray, Severity | None, int]:
+    """The rows whose requests failed, or all when the load balancer healed every one: then a warning.
+
+    The third is how many it healed.
+    """
+    healed = outcome.healed(traffic, rows)
+    if healed.all():
+        return rows, Severity.WARNING, len(rows)
+    return rows[~healed], None, int(healed.sum())
+
+
+def what_failed(attempts: outcome.Attempts) -> str:
+    """What attempts to connect meant for requests: ``{count} requests failed``, or that none did."""
+    if attempts.severity:
+        return "no request failed by it"
+    if len(attempts.exchanges):
+        return f"{{count}} request{'s' if len(attempts.exchanges) != 1 else ''} failed"
+    return f"{{count}} attempt{'s' if len(attempts.connections) != 1 else ''} failed"
+
+
+def who(names: Sequence[str], what: str = "backends") -> str:
+    """``10.0.1.5:8080``, or ``10.0.1.5:8080 and 2 other backends``."""
+    if len(names) < 2:
+        return names[0] if names else "nobody"
+    if len(names) == 2:
+        return f"{names[0]} and {names[1]}"
+    return f"{names[0]} and {len(names) - 1} other {what}"
+
+
+def of_requests(traffic: Traffic, leg: int) -> str:
+    """``3 of 40 requests`` of the leg; the verdict fills in the count once it is settled."""
+    total = int(np.count_nonzero(endings.on_leg(traffic, leg)))
+    return f"{{count}} of {total:,} request{'s' if total != 1 else ''}"
+
+
+def involved(traffic: Traffic, exchanges: np.ndarray, leg: int) -> tuple[str, ...]:
+    """The peers of these exchanges, the most first."""
+    return peers(traffic, traffic.exchanges["connection"][exchanges], leg)
+
+
+def answers(statuses: dict[str, int]) -> str:
+    """`` with 502``, `` with 502 or 504``, ``: no answer``: how failed requests ended for the client."""
+    codes = sorted(code for code in statuses if code != "none")
+    if not codes:
+        return " without an answer" if statuses else ""
+    return f" with {' or '.join(codes)}"
+
+
+def plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def seconds(value: float) -> str:
+    """A time as a reader wants it: ``350 ms``, ``5.0 s``, ``60 s``."""
+    if value < 0.0005:
+        return f"{value * 1e6:.0f} µs"
+    if value < 1:
+        return f"{value * 1000:.0f} ms"
+    return f"{value:.1f} s" if value < 60 or value % 1 else f"{value:.0f} s"
+
+
+def median(values: np.ndarray) -> float:
+    """The median, to the millisecond; 0 of none."""
+    known = values[~np.isnan(values)]
+    return round(float(np.median(known)), 3) if len(known) else 0.0
+
+
+def cluster(values: np.ndarray) -> bool:
+    """Whether several measured times are one value: a timer, not chance."""
+    if len(values) < 3:
+        return False
+    low, middle, high = np.percentile(values, (10, 50, 90))
+    return bool(high - low <= max(0.05 * middle, 0.02))
+
+
+def common(values: np.ndarray) -> np.ndarray:
+    """Which of several measured times lie at their common value: what a timer ended."""
+    if len(values) < 2:
+        return np.zeros(len(values), "?")
+    middle = float(np.median(values))
+    near = np.abs(values - middle) <= max(0.05 * middle, 0.02)
+    return near & (np.count_nonzero(near) > 1)

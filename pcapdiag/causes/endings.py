@@ -1,0 +1,174 @@
+"""How exchanges that did not run to their ends were ended: by whom, by what, and what they knew by then.
+
+The detectors that tell one early close from another (a reset from a race, a time-out from a client that
+left) all decide by these columns, so that no two of them claim one exchange for opposite reasons. Every
+function takes exchange or connection row numbers and gives a column of the same length.
+
+What the columns can say rests on two rules of TCP. A FIN, and a reset that a process asked for, carry the
+acknowledgement of all that was received: an end that did not acknowledge a request was sent before the
+request arrived. A reset that answers a segment to a closed socket acknowledges nothing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pcapdiag import tables as t
+from pcapdiag.traffic import Traffic
+
+CLIENT, SERVER, NOBODY = 0, 1, 255
+
+# A sender that says too much or too little of its body is off by some bytes. One that leaves more than a
+# socket buffer's worth unsent was still at work: it broke off.
+MISCOUNT_BYTES = 65_536
+
+_WHOLE = np.zeros(256, "?")
+_WHOLE[[t.END_COMPLETE, t.END_BY_CLOSE, t.END_UPGRADED]] = True
+def on_leg(traffic: Traffic, leg: int) -> np.ndarray:
+    """Mask of the exchanges of a leg; what has no load balancer in it counts as frontend."""
+    legs = traffic.exchange_leg
+    return legs == leg if leg == t.LEG_BACKEND else legs != t.LEG_BACKEND
+
+
+def connections_on(traffic: Traffic, leg: int) -> np.ndarray:
+    """Mask of the connections of a leg; what has no load balancer in it counts as frontend."""
+    return traffic.leg == leg if leg == t.LEG_BACKEND else traffic.leg != t.LEG_BACKEND
+
+
+def unfinished(traffic: Traffic, leg: int) -> np.ndarray:
+    """Rows of the leg's requests that got no whole response, or were not whole themselves.
+
+    Not among them: exchanges that a gap cut, or that went on, unclosed by anyone, when the capture ended.
+    """
+    exchanges = traffic.exchanges
+    request, response = exchanges["request_ended"], exchanges["response_ended"]
+    mask = ~(_WHOLE[request] & _WHOLE[response])
+    mask &= on_leg(traffic, leg)
+    mask &= (request != t.END_GAP) & (response != t.END_GAP)
+    mask &= (exchanges["flags"] & t.REQ_SEEN) != 0
+    rows = np.flatnonzero(mask)
+    return rows[closed_by(traffic, rows) != NOBODY]
+
+
+def request_whole(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether each request came to its end."""
+    return _WHOLE[traffic.exchanges["request_ended"][rows]]
+
+
+def response_whole(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether each response came to its end."""
+    return _WHOLE[traffic.exchanges["response_ended"][rows]]
+
+
+def in_head(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether each request, not whole, ended within its start line and header fields."""
+    return (traffic.exchanges["request_missing"][rows] == 0) & ~has_flag(traffic, rows, t.REQ_CHUNKED)
+
+
+def response_begun(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether a byte of each response was seen."""
+    return (traffic.exchanges["flags"][rows] & t.RSP_SEEN) != 0
+
+
+def has_flag(traffic: Traffic, rows: np.ndarray, flag: int) -> np.ndarray:
+    """Whether each exchange has a REQ_* or RSP_* flag."""
+    return (traffic.exchanges["flags"][rows] & flag) != 0
+
+
+def connection_flag(traffic: Traffic, rows: np.ndarray, flag: int) -> np.ndarray:
+    """Whether each exchange's connection has a CONN_* flag."""
+    return (traffic.connections["flags"][traffic.exchanges["connection"][rows]] & flag) != 0
+
+
+def closed_by(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Who first sent FIN or RST on each exchange's connection."""
+    return traffic.connections["closed_by"][traffic.exchanges["connection"][rows]]
+
+
+def close_ns(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """When that FIN or RST was sent; 0 when the connection stayed open."""
+    connections = traffic.connections[traffic.exchanges["connection"][rows]]
+    fin = np.where(connections["closed_by"] == SERVER, connections["server_fin_ns"], connections["client_fin_ns"])
+    rst = connections["rst_ns"]
+    return np.where((fin == 0) | ((rst != 0) & (rst < fin)), rst, fin)
+
+
+def closed_by_reset(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether what closed each exchange's connection was an RST, not a FIN."""
+    connections = traffic.connections[traffic.exchanges["connection"][rows]]
+    return (connections["rst_ns"] != 0) & (connections["rst_ns"] == close_ns(traffic, rows))
+
+
+def idle_before_s(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """How long each connection lay idle before the request, since the response before it; NaN when unknown."""
+    exchanges = traffic.exchanges
+    previous = traffic.previous[rows]
+    known = previous != t.NONE
+    before = exchanges[previous[known]]
+    known_end = before["response_end_us"] != t.NEVER
+    idle_ns = exchanges["start_ns"][rows[known]] - before["start_ns"] - before["response_end_us"].astype("i8") * 1000
+    idle = np.full(len(rows), np.nan)
+    idle[known] = np.where(known_end, idle_ns / 1e9, np.nan)
+    return idle
+
+
+def idle_close_s(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """From the response before each request to the FIN of its server: the server's idle timeout; NaN if unknown."""
+    fin_ns = traffic.connections["server_fin_ns"][traffic.exchanges["connection"][rows]]
+    later_s = (fin_ns - traffic.exchanges["start_ns"][rows]) / 1e9
+    return np.where(fin_ns != 0, idle_before_s(traffic, rows) + later_s, np.nan)
+
+
+def kept_alive(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether each request went out on a connection that had served before (or is older than the capture)."""
+    reused = traffic.previous[rows] != t.NONE
+    return reused | ~connection_flag(traffic, rows, t.CONN_SYN)
+
+
+def met_close(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether the server closed before it had seen a byte of the request, which is the connection's last."""
+    exchanges = traffic.exchanges[rows]
+    connections = traffic.connections[exchanges["connection"]]
+    # A chunked body is longer on the wire than decoded: at most this places the request too late by its
+    # framing, and one segment acknowledged is more than that.
+    begins_at = connections["client_bytes"] - exchanges["request_head"] - exchanges["request_body"]
+    unseen = connections["server_close_acked"] <= (np.maximum(begins_at, 0) & 0xFFFFFFFF)
+    last = exchanges["next"] == t.NONE
+    return last & (connections["closed_by"] == SERVER) & unseen
+
+
+def wait_s(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """From the last byte of each request (as far as it came) to the close of its connection."""
+    exchanges = traffic.exchanges[rows]
+    sent_us = np.where(exchanges["request_end_us"] == t.NEVER, 0, exchanges["request_end_us"]).astype("i8")
+    return np.maximum(close_ns(traffic, rows) - exchanges["start_ns"] - sent_us * 1000, 0) / 1e9
+
+
+def answer_ns(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """When each response began; 0 where none did."""
+    exchanges = traffic.exchanges[rows]
+    began_ns = exchanges["start_ns"] + exchanges["response_start_us"].astype("i8") * 1000
+    return np.where(exchanges["response_start_us"] == t.NEVER, 0, began_ns)
+
+
+def answered_before_close(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether each response had begun when its connection's first FIN or RST was sent."""
+    began_ns, closed_ns = answer_ns(traffic, rows), close_ns(traffic, rows)
+    return (began_ns != 0) & ((closed_ns == 0) | (began_ns < closed_ns))
+
+
+def ended_short_in_order(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether each request's sender ended its side by FIN a few bytes short of the length it had announced."""
+    exchanges = traffic.exchanges[rows]
+    short = (exchanges["request_missing"] > 0) & (exchanges["request_missing"] < MISCOUNT_BYTES)
+    short &= (exchanges["request_ended"] == t.END_FIN) & (exchanges["request_body"] > 0)
+    return short & has_flag(traffic, rows, t.REQ_LENGTH) & ~connection_flag(traffic, rows, t.CONN_RST_CLIENT)
+
+
+def unread_response(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether bytes of the server got to the capture that the client could not acknowledge: some before them
+    are missing on the path, so a response was sent and did not arrive whole."""
+    connections = traffic.connections[traffic.exchanges["connection"][rows]]
+    last = traffic.exchanges["next"][rows] == t.NONE
+    gap = (connections["flags"] & t.CONN_GAP) != 0
+    return last & (gap | (connections["server_acked"] < connections["server_bytes"]))

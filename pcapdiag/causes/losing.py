@@ -1,0 +1,57 @@
+"""The finding of both packet-loss causes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from pcapdiag import tables as t
+from pcapdiag.causes import claims, endings, losses
+from pcapdiag.causes.cause import Cause, Finding, Severity
+from pcapdiag.profiles import Profile
+from pcapdiag.traffic import Traffic
+
+
+def find(traffic: Traffic, profile: Profile, cause: Cause, leg: int, remedy: Sequence[str]) -> Iterator[Finding]:
+    """The leg's packet loss: an error when it alone made requests fail, else a warning."""
+    found = losses.on_leg(traffic, leg, profile)
+    if found is None:
+        return
+    whole = endings.response_whole(traffic, found.exchanges) & endings.request_whole(traffic, found.exchanges)
+    broken = found.exchanges[~whole]
+    failed = broken[losses.stalled(traffic, broken)]
+    slowed = found.exchanges[whole]
+    exchanges = np.union1d(slowed, failed).astype("i8")
+    names = claims.peers(traffic, found.connections, leg)
+    what = "backends" if leg == t.LEG_BACKEND else "clients"
+    percent = f"{100 * found.rate:.1f} % of {sum(found.sent):,} packets"
+    yield claims.finding(
+        traffic,
+        cause,
+        leg,
+        title=(
+            f"{percent} with {claims.who(names, what)} were lost (a warning from {100 * profile.loss_rate_warning:g} %): "
+            f"{claims.of_requests(traffic, leg)} waited for a repeat"
+        ),
+        explanation=(
+            f"{found.lost[0]} segments to the server of this leg and {found.lost[1]} back were sent again; the streams "
+            f"stood still for {claims.seconds(found.stall_s)} in all. Spurious repeats, keep-alives, probes and "
+            "reordering are not counted."
+        ),
+        remedy=remedy,
+        exchanges=exchanges,
+        connections=found.connections if not len(exchanges) else claims.NO_ROWS,
+        severity=Severity.ERROR if len(failed) else None,
+        facts={
+            "lost_segments": sum(found.lost),
+            "lost_to_server": found.lost[0],
+            "lost_to_client": found.lost[1],
+            "loss_rate": round(found.rate, 4),
+            "stall_s": round(found.stall_s, 3),
+            "failed_requests": len(failed),
+        },
+        shown_by=found.connections if not len(exchanges) else None,
+        note="a segment sent again",
+        kinds=losses.LOSS_EVENTS,
+    )

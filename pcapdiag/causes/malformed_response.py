@@ -1,0 +1,88 @@
+"""A backend answered with bytes that are not a response by HTTP/1.1's rules.
+
+What the wire shows
+    In place of a response: a status line or header field that RFC 9112 forbids, Content-Length and
+    Transfer-Encoding that contradict each other, a chunk whose size is no number, or bytes of another
+    protocol. The load balancer drops it and answers 502, or relays what it had and cuts the rest.
+
+Why it happens
+    Hand-made responses (a script that prints its own headers, a line break inside a header's value), a
+    framework that sets the length twice, a bug in a compression filter, or a port that speaks something
+    else: TLS, HTTP/2, SSH, a database.
+
+What to do
+    Ask the backend directly (curl --http1.1 --raw -i) and look at the bytes named here. Correct the code
+    that writes that line. If it is another protocol, correct the target group's port or protocol.
+
+What it could be mistaken for
+    response-content-length-mismatch: there the framing is valid, only its length is not kept.
+    backend-closed-before-response: there no byte came. Load balancers differ in what they forgive: a request
+    whose client got a whole answer all the same is a warning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from pcapdiag import tables as t
+from pcapdiag.causes import claims, endings, reading
+from pcapdiag.causes.cause import Cause, Finding, Severity
+from pcapdiag.profiles import Profile
+from pcapdiag.traffic import Traffic
+
+CAUSE = Cause(
+    "malformed-response",
+    Severity.ERROR,
+    legs=("backend",),
+    statuses=(502,),
+    outranks=(
+        "response-content-length-mismatch",
+        "backend-closed-before-response",
+        "backend-reset",
+        "backend-error-status",
+        "status-rewritten",
+        "slow-backend",
+    ),
+    mistaken_for=(
+        ("response-content-length-mismatch", "the framing itself is not valid"),
+        ("backend-closed-before-response", "the backend sent bytes, which are no HTTP response"),
+    ),
+)
+
+
+def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
+    exchanges = traffic.exchanges
+    mask = traffic.exchange_leg == t.LEG_BACKEND
+    mask &= ((exchanges["flags"] & t.RSP_BAD) != 0) | (exchanges["response_ended"] == t.END_MALFORMED)
+    rows = np.flatnonzero(mask)
+    if not len(rows):
+        return
+    rows, severity, healed = claims.failed_or_healed(traffic, rows)
+    reasons = reading.reasons(traffic, rows, direction=1)
+    names = claims.involved(traffic, rows, t.LEG_BACKEND)
+    in_body = int(endings.response_begun(traffic, rows).sum())
+    yield claims.finding(
+        traffic,
+        CAUSE,
+        t.LEG_BACKEND,
+        title=(
+            f"{claims.of_requests(traffic, t.LEG_BACKEND)} got a malformed response from {claims.who(names)}"
+            + (f": {reasons[0]}" if reasons else "")
+            + (" (the load balancer let it pass)" if severity else "")
+        ),
+        explanation=(
+            "HTTP/1.1 does not allow what the backend sent"
+            + (f": {'; '.join(reasons)}." if reasons else ".")
+            + f" {profile.title} answers 502 when it cannot read a response, or cuts one it had begun to relay."
+        ),
+        remedy=(
+            f"Ask {names[0]} directly (curl --http1.1 --raw -i) and correct the code that writes these bytes.",
+            "If they belong to another protocol, correct the target group's port or protocol.",
+        ),
+        exchanges=rows,
+        severity=severity,
+        facts={"reasons": reasons, "with_status": in_body, "healed_requests": healed},
+        note="the malformed response",
+    )

@@ -1,0 +1,183 @@
+"""What the client saw of what happened behind the load balancer.
+
+A fault on the backend leg failed a request only if the frontend exchange it served failed. ``Traffic.peer``
+joins an attempt that carried a request with that exchange; an attempt that never got so far (a refused or
+unanswered connect) has no exchange, and is joined here by time: the load balancer gives its answer up
+right after its last attempt, so the attempt belongs to the next failed answer that no backend made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pcapdiag import tables as t
+from pcapdiag.causes import endings
+from pcapdiag.causes.cause import Severity
+from pcapdiag.traffic import Traffic
+
+# One vantage point's clock orders what it sees; a millisecond allows for the order of two interfaces.
+SLACK_NS = 1_000_000
+MAX_IN_FLIGHT = 1000  # failed requests looked at for one attempt
+
+
+def frontend_rows(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """The frontend exchange of each row (itself, if it is one); NONE when the capture does not show it."""
+    if not len(rows):
+        return np.zeros(0, "u4")
+    backend = traffic.exchange_leg[rows] == t.LEG_BACKEND
+    return np.where(backend, traffic.peer[rows], rows).astype("u4")
+
+
+def statuses(traffic: Traffic, rows: np.ndarray) -> dict[str, int]:
+    """How often the client saw each status, "none" for no answer; what the capture does not show is left out."""
+    rows = np.asarray(rows, "i8")
+    seen = frontend_rows(traffic, rows)
+    # Without the frontend, a backend's own answer is the best that is known of what the client got.
+    seen = np.where(seen == t.NONE, rows, seen) if len(rows) else rows
+    status = traffic.exchanges["status"][seen]
+    hidden = (status == 0) & (traffic.exchange_leg[seen] == t.LEG_BACKEND)
+    codes, counts = np.unique(status[~hidden], return_counts=True)
+    return {str(code) if code else "none": int(n) for code, n in zip(codes, counts, strict=True)}
+
+
+def healed(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether the client of each failed backend exchange got a whole answer all the same."""
+    seen = frontend_rows(traffic, rows)
+    known = seen != t.NONE
+    front = traffic.exchanges[seen[known]]
+    whole = (front["response_ended"] == t.END_COMPLETE) | (front["response_ended"] == t.END_UPGRADED)
+    result = np.zeros(len(rows), "?")
+    result[known] = whole & (front["status"] < 500) & (traffic.exchange_leg[rows[known]] == t.LEG_BACKEND)
+    return result
+
+
+def client_left(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether the client of each backend exchange had closed before its answer was whole."""
+    seen = frontend_rows(traffic, rows)
+    known = np.flatnonzero(seen != t.NONE)
+    result = np.zeros(len(rows), "?")
+    result[known] = left_early(traffic, seen[known])
+    return result
+
+
+def left_early(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether the client closed before it had the whole response of each of these exchanges.
+
+    A client that ended its own direction only and goes on reading has not left: it acknowledges the
+    response to its end, and sends no reset.
+    """
+    exchanges = traffic.exchanges[rows]
+    connections = traffic.connections[exchanges["connection"]]
+    first = (connections["closed_by"] == endings.CLIENT) & (exchanges["next"] == t.NONE)
+    whole = endings.response_whole(traffic, rows)
+    reset = (connections["flags"] & t.CONN_RST_CLIENT) != 0
+    ended = (connections["flags"] & (t.CONN_FIN_SERVER | t.CONN_RST_SERVER)) != 0
+    # A response sent to a client that is gone is whole on the wire, but neither read nor acknowledged.
+    unread = (connections["server_acked"] < connections["server_bytes"]) & (
+        connections["client_close_acked"] < (connections["server_bytes"] & 0xFFFFFFFF)
+    )
+    # In the middle of a response: a half-closed client would have had the rest of it.
+    return first & np.where(whole, reset & unread, reset | ended)
+
+
+def sent_to_nobody(traffic: Traffic, leg: int) -> np.ndarray:
+    """Rows of the leg's exchanges answered in full to one who had closed by then, and answered with RST."""
+    connections = traffic.connections
+    suspect = endings.connections_on(traffic, leg)
+    suspect &= (connections["flags"] & t.CONN_RST_CLIENT) != 0
+    suspect &= (connections["closed_by"] == endings.CLIENT) & (connections["server_acked"] < connections["server_bytes"])
+    if not suspect.any():
+        return np.zeros(0, "i8")
+    exchanges = traffic.exchanges
+    rows = np.flatnonzero(suspect[exchanges["connection"]] & (exchanges["next"] == t.NONE))
+    rows = rows[endings.has_flag(traffic, rows, t.REQ_SEEN) & endings.request_whole(traffic, rows)]
+    return rows[endings.response_whole(traffic, rows) & left_early(traffic, rows)]
+
+
+def requests_behind(traffic: Traffic, connections: np.ndarray) -> np.ndarray:
+    """For each backend connection that carried no exchange, the frontend request that failed with it, or NONE.
+
+    A request is asked about only if the load balancer itself answered it with a 5xx, or not at all. Each
+    attempt takes a request of its own while there is one; further attempts of one request share it.
+    """
+    result = np.full(len(connections), t.NONE, "u4")
+    candidates = unserved(traffic) if len(connections) else connections
+    if not len(candidates):
+        return result
+    answered_ns = _answered_ns(traffic, candidates)
+    order = np.argsort(answered_ns, kind="stable")
+    candidates, answered_ns = candidates[order], answered_ns[order]
+    started_ns = traffic.exchanges["start_ns"][candidates]
+    vantage = traffic.connections["vantage"][traffic.exchanges["connection"][candidates]].astype("i8")
+    taken: set[int] = set()
+    for i in np.argsort(traffic.connections["last_ns"][connections], kind="stable").tolist():
+        attempt = traffic.connections[connections[i]]
+        # Of two vantage points, the legs' estimate says how far the backend's clock is ahead.
+        ahead_ns, known = _clocks(traffic, int(attempt["vantage"]))
+        tried_ns = int(attempt["last_ns"]) - int(ahead_ns.max())
+        first = int(np.searchsorted(answered_ns, tried_ns - SLACK_NS))
+        window = slice(first, first + MAX_IN_FLIGHT)
+        begun_ns = int(attempt["first_ns"]) - ahead_ns[vantage[window]]
+        fits = (started_ns[window] <= begun_ns + SLACK_NS) & known[vantage[window]]
+        fits &= answered_ns[window] >= int(attempt["last_ns"]) - ahead_ns[vantage[window]] - SLACK_NS
+        fitting = (first + np.flatnonzero(fits)).tolist()
+        chosen = next((n for n in fitting if n not in taken), fitting[0] if fitting else None)
+        if chosen is not None:
+            taken.add(chosen)
+            result[i] = candidates[chosen]
+    return result
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """Backend connections that carried no exchange, and what became of the requests they were for."""
+
+    exchanges: np.ndarray  # rows of the frontend requests that failed with them
+    connections: np.ndarray  # the attempts themselves, where no failed request is known
+    severity: Severity | None  # a warning when every request was served all the same
+    waited_s: np.ndarray  # from each attempt to the answer the load balancer gave for it, NaN when unknown
+
+
+def _clocks(traffic: Traffic, vantage: int) -> tuple[np.ndarray, np.ndarray]:
+    """How far this vantage point's clock is ahead of each other's, and whether that is known."""
+    ahead_ns, known = np.zeros(256, "i8"), np.zeros(256, "?")
+    known[vantage] = True
+    for (frontend, backend), (offset_ns, _error_ns) in traffic.clock_offsets_ns.items():
+        if backend == vantage:
+            ahead_ns[frontend], known[frontend] = offset_ns, True
+    return ahead_ns, known
+
+
+def of_attempts(traffic: Traffic, connections: np.ndarray) -> Attempts:
+    """The failed requests behind these attempts; without a frontend to look at, the attempts stand for them."""
+    behind = requests_behind(traffic, connections)
+    known = behind != t.NONE
+    waited_s = np.full(len(connections), np.nan)
+    waited_ns = _answered_ns(traffic, behind[known]) - traffic.connections["first_ns"][connections[known]]
+    waited_s[known] = waited_ns / 1e9
+    if known.any():
+        return Attempts(np.unique(behind[known]).astype("i8"), connections[:0], None, waited_s)
+    frontend_seen = bool((traffic.exchange_leg == t.LEG_FRONTEND).any())
+    return Attempts(connections[:0], connections, Severity.WARNING if frontend_seen else None, waited_s)
+
+
+def _answered_ns(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """When each request was answered, or its connection closed without an answer."""
+    began_ns = endings.answer_ns(traffic, rows)
+    return np.where(began_ns == 0, endings.close_ns(traffic, rows), began_ns)
+
+
+def unserved(traffic: Traffic) -> np.ndarray:
+    """Rows of whole frontend requests that failed with no backend exchange to show for it."""
+    exchanges = traffic.exchanges
+    mask = traffic.exchange_leg == t.LEG_FRONTEND
+    mask &= (exchanges["status"] >= 500) | (exchanges["status"] == 0)
+    mask &= traffic.peer == t.NONE
+    rows = np.flatnonzero(mask)
+    ended = exchanges["response_ended"][rows]
+    return rows[
+        endings.has_flag(traffic, rows, t.REQ_SEEN) & (ended != t.END_OPEN) & (ended != t.END_GAP)
+        & ((exchanges["status"][rows] != 0) | (endings.close_ns(traffic, rows) != 0))
+    ]  # fmt: skip

@@ -1,0 +1,96 @@
+"""Paths: what passes from one address to another, and which segments a path swallows for their size.
+
+A path is a pair of addresses in one direction. Seen where the large segments are sent, one is sent again and
+again and never acknowledged; seen behind the place that drops them, there is a hole in the stream that never
+fills, and smaller segments around it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pcapdiag import tables as t
+from pcapdiag.traffic import Traffic
+
+TRIES = 3  # sent, and sent again twice: not lost by chance on a path that passes other segments
+SMALLEST_MTU_BYTES = 576  # RFC 791: every IPv4 path carries this
+HEADERS_BYTES = 40
+TIMESTAMPS_BYTES = 12  # an MSS announced counts the options that each segment then carries
+
+
+@dataclass(frozen=True)
+class Blackholes:
+    """Directions of connections that lost segments for their size, one a row."""
+
+    connections: np.ndarray
+    directions: np.ndarray
+    lost_bytes: np.ndarray  # the segment that did not pass
+    passed_bytes: np.ndarray  # the largest that did, on the same path
+
+
+def blackholes(traffic: Traffic) -> Blackholes:
+    """Where full-size segments never arrive while smaller ones on the same path do."""
+    troubles = traffic.troubles
+    swallowed = (troubles["unacked_bytes"] > 0) & (troubles["unacked_retries"] >= TRIES)
+    rows = troubles[swallowed | (troubles["hole_bytes"] > 0)]
+    connections, directions = rows["connection"], rows["direction"]
+    ends = traffic.connections[connections]
+    mss = np.where(directions == 0, ends["server_mss"], ends["client_mss"]).astype("i8")
+    fullest = np.where(mss > 0, mss - TIMESTAMPS_BYTES, 0xFFFF)
+    hole = np.minimum(rows["hole_bytes"].astype("i8"), fullest)
+    lost = np.where(rows["unacked_bytes"] > 0, rows["unacked_bytes"].astype("i8"), hole)
+    passed = _largest_passed(traffic, connections, directions)
+    large = (lost > passed) & (lost > SMALLEST_MTU_BYTES - HEADERS_BYTES)
+    # Cut by the capture's end, a hole might still have been filled.
+    over = (ends["closed_by"] != 255) | (rows["unacked_bytes"] > 0)
+    found = large & over
+    found[found] &= _alive(traffic, connections[found], directions[found])
+    return Blackholes(connections[found].astype("i8"), directions[found], lost[found], passed[found])
+
+
+def path_keys(traffic: Traffic, connections: np.ndarray, directions: np.ndarray | int) -> np.ndarray:
+    """One number a path, of each connection's direction."""
+    ends = traffic.connections[connections]
+    client, server = ends["client"].astype("u8"), ends["server"].astype("u8")
+    return np.where(np.asarray(directions) == 0, client << 32 | server, server << 32 | client)
+
+
+def _same_addresses(traffic: Traffic, connections: np.ndarray) -> np.ndarray:
+    """Rows of all connections between the addresses of these."""
+    wanted = np.unique(path_keys(traffic, connections, 0))
+    everyone = np.arange(len(traffic.connections))
+    return everyone[np.isin(path_keys(traffic, everyone, 0), wanted)]
+
+
+def _largest_passed(traffic: Traffic, connections: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """The largest segment acknowledged on each connection's path, on any connection."""
+    near = _same_addresses(traffic, connections)
+    keys = np.concatenate([path_keys(traffic, near, 0), path_keys(traffic, near, 1)])
+    sizes = np.concatenate(
+        [traffic.connections["client_largest_acked"][near], traffic.connections["server_largest_acked"][near]]
+    )
+    order = np.lexsort((sizes, keys))
+    keys, sizes = keys[order], sizes[order]
+    last = np.searchsorted(keys, path_keys(traffic, connections, directions), side="right") - 1
+    return sizes[last].astype("i8")
+
+
+def _alive(traffic: Traffic, connections: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """Whether the receiver was there all the while: it sent duplicate ACKs, or was served on another connection."""
+    result = np.zeros(len(connections), "?")
+    near = _same_addresses(traffic, connections)
+    keys = path_keys(traffic, near, 0)
+    ends = traffic.connections[near]
+    served = (ends["client_bytes"] > 0) & (ends["server_bytes"] > 0) & (ends["client_acked"] == ends["client_bytes"])
+    for i, (connection, direction) in enumerate(zip(connections.tolist(), directions.tolist(), strict=True)):
+        back = traffic.trouble_of.get((connection, 1 - direction))
+        if back is not None and back["duplicate_acks"] > 0:
+            result[i] = True
+            continue
+        mine = traffic.connections[connection]
+        key = path_keys(traffic, np.array([connection]), 0)[0]
+        others = served & (keys == key) & (ends["last_ns"] > mine["first_ns"]) & (near != connection)
+        result[i] = bool(others.any())
+    return result
