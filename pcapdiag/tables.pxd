@@ -216,14 +216,6 @@ cdef struct Stream:
     unsigned int ws_window
     unsigned int ws_flags
     unsigned int ws_dup_acks
-    unsigned int sack0_left
-    unsigned int sack0_right
-    unsigned int sack1_left
-    unsigned int sack1_right
-    unsigned int sack2_left
-    unsigned int sack2_right
-    unsigned int sack3_left
-    unsigned int sack3_right
     unsigned int retransmitted
     unsigned int spurious
     unsigned int fin_retransmitted
@@ -238,7 +230,6 @@ cdef struct Stream:
     unsigned short hole_ip_id
     unsigned short last_flags
     unsigned short last_window
-    unsigned char sack_count
     unsigned char known
     unsigned char ws_known
     unsigned char fin_sent

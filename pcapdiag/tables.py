@@ -428,14 +428,6 @@ Stream = np.dtype(
         ("ws_window", "u4"),
         ("ws_flags", "u4"),
         ("ws_dup_acks", "u4"),
-        ("sack0_left", "u4"),
-        ("sack0_right", "u4"),
-        ("sack1_left", "u4"),
-        ("sack1_right", "u4"),
-        ("sack2_left", "u4"),
-        ("sack2_right", "u4"),
-        ("sack3_left", "u4"),
-        ("sack3_right", "u4"),
         ("retransmitted", "u4"),
         ("spurious", "u4"),
         ("fin_retransmitted", "u4"),
@@ -450,7 +442,6 @@ Stream = np.dtype(
         ("hole_ip_id", "u2"),
         ("last_flags", "u2"),
         ("last_window", "u2"),
-        ("sack_count", "u1"),
         ("known", "u1"),  # isn is set
         ("ws_known", "u1"),  # bit 0 ws_next, 1 ws_contiguous, 2 ws_ack
         ("fin_sent", "u1"),  # SEGMENT_FIN was handed on

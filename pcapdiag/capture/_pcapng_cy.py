@@ -2,7 +2,8 @@
 
 A block is type, total length, body, total length again (draft-ietf-opsawg-pcapng, section 3.1). The three
 packet blocks become rows; section headers, interface descriptions, interface statistics and secrets stop the
-walk for the caller to read; every other type is passed over by its length.
+walk for the caller to read, and so do blocks that take a frame number without being packets; every other type
+is passed over by its length.
 """
 
 from __future__ import annotations
@@ -140,6 +141,7 @@ def walk(
     bad_length: cython.int = s.BAD_LENGTH
     bad_trailer: cython.int = s.BAD_TRAILER
     bad_interface: cython.int = s.BAD_INTERFACE
+    not_a_packet: cython.int = s.NOT_A_PACKET
     reason: cython.int = s.MORE
     need: cython.longlong = 0
     begin: cython.Py_ssize_t = row
@@ -186,6 +188,9 @@ def walk(
             elif kind == 1 or kind == 5 or kind == 10:  # interface description, statistics, secrets
                 reason = block
                 break
+            elif kind == 0x0BAD or kind == 0x40000BAD or kind == 9:  # custom blocks, systemd journal
+                reason = not_a_packet
+                break
             else:
                 at += length
                 continue
@@ -222,10 +227,10 @@ def walk(
                 time_ns = clock_ns(
                     u32(data, at + 12, big),
                     u32(data, at + 16, big),
-                    interfaces[interface, 2],
-                    interfaces[interface, 3],
-                    interfaces[interface, 4],
-                    interfaces[interface, 5],
+                    cython.cast(cython.longlong, interfaces[interface, 2]),
+                    cython.cast(cython.longlong, interfaces[interface, 3]),
+                    cython.cast(cython.longlong, interfaces[interface, 4]),
+                    cython.cast(cython.longlong, interfaces[interface, 5]),
                 )
             if caplen > record_limit or caplen > length - fixed - 4:
                 reason = impossible

@@ -8,9 +8,12 @@ from typing import Any
 
 from pcapdiag.capture.reader import Place
 
+#: Bytes of a stream that are sooner read over than remembered.
+APART = 1 << 18
+
 
 class Index:
-    """Places in order of frames. One number pair a batch; states are shared between neighbours."""
+    """Places in order of frames, some way apart; states are shared between neighbours."""
 
     def __init__(self) -> None:
         self._frames = array("q")
@@ -18,6 +21,8 @@ class Index:
         self._states: list[Any] = []
 
     def add(self, place: Place) -> None:
+        if self._positions and place.position < self._positions[-1] + APART:
+            return
         self._frames.append(place.frame)
         self._positions.append(place.position)
         self._states.append(place.state)

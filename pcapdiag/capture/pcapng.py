@@ -1,7 +1,7 @@
 """The pcapng format (draft-ietf-opsawg-pcapng): sections of blocks.
 
-The kernel walks over packets and over blocks it need not understand; for the few kinds in `_TAKEN` it stops,
-and they are read here.
+The kernel walks over packets and over blocks it need not understand; for the few kinds that say something
+about the packets it stops, and they are read here.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pcapdiag.capture.window import Window
 SECTION_HEADER = 0x0A0D0D0A
 INTERFACE, OLD_PACKET, SIMPLE_PACKET, STATISTICS, ENHANCED_PACKET, SECRETS = 1, 2, 3, 5, 6, 10
 PACKETS = (OLD_PACKET, SIMPLE_PACKET, ENHANCED_PACKET)
+OTHER_FRAMES = (0x0BAD, 0x40000BAD, 9)  # custom blocks and the systemd journal: Wireshark numbers them too
 BYTE_ORDERS = {b"\x1a\x2b\x3c\x4d": ">", b"\x4d\x3c\x2b\x1a": "<"}
 SECTION_HEADER_MIN = 28
 
@@ -95,11 +96,21 @@ class PcapngReader(Reader):
                 self.tally,
             )
             reason = int(self.cursor[stop.REASON])
-            if reason != stop.BLOCK or not self._take_block():
+            if reason == stop.NOT_A_PACKET:
+                if count:  # a batch's frames are consecutive
+                    break
+                self._pass_frame()
+            elif reason != stop.BLOCK or not self._take_block():
                 break
-        if reason not in (stop.BLOCK, stop.MORE, stop.FULL):
+        if reason not in (stop.BLOCK, stop.MORE, stop.FULL, stop.NOT_A_PACKET):
             self.hurt(self._explain(reason))
         return count
+
+    def _pass_frame(self) -> None:
+        """Step over a block that is no packet but that Wireshark (since 4.0) gives a frame number."""
+        at = int(self.cursor[stop.AT])
+        self.skipped_frames += 1
+        self.cursor[stop.AT] = at + self._u32(at + 4)
 
     def _take_block(self) -> bool:
         """Read the block at the cursor and step over it; False when it is damaged or not wholly here."""
@@ -171,29 +182,31 @@ class PcapngReader(Reader):
 
     def _make_room(self, need: int) -> bool:
         """As for any reader; but a block not worth keeping that outgrows the window is passed over unread."""
-        at = int(self.cursor[stop.AT])
         if need <= len(self.window.data):
             return super()._make_room(need)
-        kind = self._u32(at)
-        if need <= BLOCK_LIMIT and kind in (*PACKETS, INTERFACE, STATISTICS, SECRETS, SECTION_HEADER):
+        kind = self._u32(int(self.cursor[stop.AT]))
+        if need <= BLOCK_LIMIT and kind in (SECTION_HEADER, INTERFACE, STATISTICS, SECRETS, *PACKETS):
             return super()._make_room(need)
-        if kind in (*PACKETS, INTERFACE):
+        if kind in (INTERFACE, *PACKETS):
             self.hurt(self._explain(stop.BAD_LENGTH))
             return False
-        begin = self.window.base + at
-        unfinished = self._unfinished()
-        there = self.window.skip(at, need - 4) and self.window.refill(0, 4)
+        return self._pass_over(need) and super()._make_room(12)
+
+    def _pass_over(self, length: int) -> bool:
+        """Step over the block at the cursor without keeping it; False when it is damaged."""
+        at = int(self.cursor[stop.AT])
+        begin, kind = self.window.base + at, self._u32(at)
+        there = self.window.skip(at, length - 4) and self.window.refill(0, 4)
         self.cursor[stop.AT] = 0
+        back = begin - self.window.base
         if not there:
-            self._end(self.window.end)
-            if not self.window.fault:
-                self.hurt(f"cut in the middle of {unfinished}", begin - self.window.base)
-            return False
-        if self._u32(0) != need:
-            self.hurt(f"a block{self._after()} states two lengths, {need:,} and {self._u32(0):,}")
-            return False
+            self.hurt(self.window.fault or f"cut in the middle of a block{self._after()}", back)
+        elif self._u32(0) == length:
+            self.skipped_frames += kind in OTHER_FRAMES
+        else:
+            self.hurt(f"a block{self._after()} states two lengths, {length:,} and {self._u32(0):,}", back)
         self.cursor[stop.AT] = 4
-        return super()._make_room(12)
+        return self.damage is None
 
     def _want(self, need: int) -> int:
         self.cursor[stop.REASON], self.cursor[stop.NEED] = stop.MORE, need
@@ -207,7 +220,7 @@ class PcapngReader(Reader):
         if reason == stop.BAD_INTERFACE:
             return f"packet {self.frame:,} is of an interface the file does not describe"
         if reason == stop.IMPOSSIBLE:
-            claim = self._u32(at + 20)
+            claim = self._u32(at + 8 if kind == SIMPLE_PACKET else at + 20)
             return f"packet {self.frame:,} claims {claim:,} captured bytes, more than can be true"
         if kind == length == 0:
             return f"only zeros{self._after()}"

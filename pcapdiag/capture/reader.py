@@ -30,7 +30,7 @@ class Batch:
     data: np.ndarray  # u1, bytes of the records and of the headers between them
     records: np.ndarray  # tables.Record rows; off = index into data
     first_frame: int  # 1-based frame in this file of records[0]
-    position: int  # offset in the (decompressed) stream where reading can begin again
+    position: int  # offset in the (decompressed) stream of records[0], or of blocks right before it
 
 
 class Damage(NamedTuple):
@@ -60,7 +60,7 @@ class Reader(ABC):
         self.place: Place | None = None  # where the latest batch began
         self.rows = np.zeros(BATCH_ROWS, tables.Record)
         self.cursor = np.array([0, stop.MORE, 1])
-        self.skipped_frames = 0
+        self.skipped_frames = 0  # frames before the place we resumed at, and frames that are no packets
         self.tls_keys = bytearray()
         self.comment = ""
 
@@ -110,12 +110,12 @@ class Reader(ABC):
         while self.damage is None:
             if self.cursor[stop.REASON] == stop.MORE and not self._make_room(int(self.cursor[stop.NEED])):
                 return
-            frame, position = self.frame, self.window.base + int(self.cursor[stop.AT])
+            position = self.window.base + int(self.cursor[stop.AT])
             self.place = self._place(position)
             if count := self._walk():
                 data = self.window.data[: self.window.end]
                 data.flags.writeable = False
-                yield Batch(data, self.rows[:count], frame, position)
+                yield Batch(data, self.rows[:count], self.frame - count, position)
 
     def _make_room(self, need: int) -> bool:
         """Bring `need` bytes into the window; at the end of the stream say what is missing."""

@@ -39,7 +39,7 @@ def open_reader(label: str, raw: Raw, window_bytes: int) -> tuple[str, Reader]:
         raise CaptureError(label, f"is cut short: {problem}")
     reader = pcapng.PcapngReader(window) if pcapng.is_pcapng(head) else pcap.PcapReader(window)
     if reader.damage:
-        raise CaptureError(label, reader.damage.text, reader.damage.offset)
+        raise CaptureError(label, f"is damaged at its start: {reader.damage.text}", reader.damage.offset)
     return compression, reader
 
 

@@ -35,8 +35,8 @@ class Section:
         self.big_endian = big_endian
         self.sign = ">" if big_endian else "<"
         # Columns as the kernel documents them: link, snaplen, multiply, divide, shift, offset_ns.
-        self.interfaces = np.zeros((4, 6), np.int64) if interfaces is None else interfaces
-        self.interface_count = 0 if interfaces is None else len(interfaces)
+        self.interfaces = np.zeros((0, 6), np.int64) if interfaces is None else interfaces
+        self.interface_count = len(self.interfaces)
         self._known: Known | None = None
         self._drops: dict[int, int] = {}
 
@@ -61,7 +61,8 @@ class Section:
         if self.interface_count == MAX_INTERFACES:
             return None
         if self.interface_count == len(self.interfaces):
-            self.interfaces = np.concatenate([self.interfaces, np.zeros_like(self.interfaces)])
+            room = np.zeros((max(4, self.interface_count), 6), np.int64)
+            self.interfaces = np.concatenate([self.interfaces, room])
         link, _, snaplen = struct.unpack_from(f"{self.sign}HHI", body)
         resolution, offset_s = 6, 0
         for code, value in self.options(body[8:]):

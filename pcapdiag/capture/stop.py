@@ -16,3 +16,4 @@ BLOCK = 4  # a whole block that is not a packet, for the caller to read
 BAD_LENGTH = 5  # a block length under 12, over the limit or not a multiple of 4
 BAD_TRAILER = 6  # the two lengths of a block differ
 BAD_INTERFACE = 7  # a packet of an interface never described
+NOT_A_PACKET = 8  # a whole block that is no packet, but that Wireshark numbers as a frame

@@ -23,9 +23,9 @@ import cython
 from cython.cimports.pcapdiag.tables import KIND_DNS, KIND_ICMP, KIND_TCP, Packet, Record
 
 COUNTERS = (
-    "tcp",  # rows written for TCP packets, ICMP errors about them, DNS answers
-    "icmp_errors",
-    "dns",
+    "tcp",  # these three write a row
+    "icmp_errors",  # about TCP packets
+    "dns",  # answers
     "other_ip",  # IP that carries something else
     "not_ip",
     "fragments",  # fragments after the first: they have no TCP header

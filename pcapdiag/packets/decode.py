@@ -5,28 +5,23 @@ from __future__ import annotations
 import numpy as np
 
 from pcapdiag import tables
-from pcapdiag.errors import NotBuiltError
+from pcapdiag.built import kernel
 
-try:
-    from pcapdiag.packets import _decode_cy as kernel
-except ImportError as error:
-    raise NotBuiltError("pcapdiag's kernels are not built: run `pip install -e .` in its folder") from error
-if str(kernel.__file__).endswith(".py"):
-    raise NotBuiltError("pcapdiag's kernels are not built: run `pip install -e .` in its folder")
+_decode = kernel("pcapdiag.packets._decode_cy")
 
 
 class Decoder:
     """Decodes batch after batch; what it could not decode, and why, stands in `counters`."""
 
     def __init__(self) -> None:
-        self._counts = np.zeros(len(kernel.COUNTERS), np.int64)
+        self._counts = np.zeros(len(_decode.COUNTERS), np.int64)
         self._rows = np.empty(0, tables.Packet)
 
     @property
     def counters(self) -> dict[str, int]:
         """Records so far, and how each ended: every record is in exactly one of the other counters."""
         counts = [int(n) for n in self._counts]
-        return {"records": sum(counts), **dict(zip(kernel.COUNTERS, counts, strict=True))}
+        return {"records": sum(counts), **dict(zip(_decode.COUNTERS, counts, strict=True))}
 
     def decode(self, data: np.ndarray, records: np.ndarray, first_frame: int) -> np.ndarray:
         """One row for each TCP packet, ICMP error about one, and DNS answer among `records`.
@@ -40,7 +35,7 @@ class Decoder:
             raise ValueError("records must be rows of tables.Record")
         if len(self._rows) < len(records):
             self._rows = np.empty(len(records), tables.Packet)
-        count = kernel.decode(data, np.ascontiguousarray(records), self._rows, self._counts, first_frame)
+        count = _decode.decode(data, np.ascontiguousarray(records), self._rows, self._counts, first_frame)
         if count < 0:
             raise ValueError(f"record {-1 - count} lies outside its batch")
         return self._rows[:count]

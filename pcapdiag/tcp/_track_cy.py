@@ -470,7 +470,6 @@ class Tracker:
         self.streams[s].zero_windows = 0
         self.streams[s].first_trouble_frame = 0
         self.streams[s].last_trouble_frame = 0
-        self.streams[s].sack_count = 0
         self.streams[s].known = 0
         self.streams[s].ws_known = 0
         self.streams[s].fin_sent = 0
@@ -869,7 +868,7 @@ class Tracker:
             and length == 0
             and window
             and (known & 4)
-            and (window == self.streams[f].ws_window or p[i].sack_count)
+            and window == self.streams[f].ws_window
             and has_next
             and ahead == 0
             and same_ack
@@ -880,6 +879,11 @@ class Tracker:
             a &= ~WINDOW_UPDATE
         if (known & 4) and ack != self.streams[f].ws_ack:
             self.streams[f].ws_dup_acks = 0
+        if (rknown & 2) and self.streams[r].known:
+            # a hole that was filled late is none any more
+            end = self.streams[r].isn + self.streams[r].delivered
+            if diff(end, self.streams[r].ws_contiguous) > 0:
+                self.streams[r].ws_contiguous = cython.cast(cython.uint, end & MASK32)
         if (tcp & ACK) and (rknown & 2) and diff(ack, self.streams[r].ws_contiguous) > 0:
             if not (self.streams[r].ws_flags & ZERO_WINDOW_PROBE and diff(ack, self.streams[r].ws_contiguous) == 1):
                 a |= ACK_LOST_SEGMENT
@@ -908,16 +912,6 @@ class Tracker:
             self.streams[f].ack_ns = now
         self.streams[f].ws_window = cython.cast(cython.uint, window)
         self.streams[f].ws_flags = cython.cast(cython.uint, a)
-        self.streams[f].sack_count = p[i].sack_count
-        if p[i].sack_count:
-            self.streams[f].sack0_left = p[i].sack0_left
-            self.streams[f].sack0_right = p[i].sack0_right
-            self.streams[f].sack1_left = p[i].sack1_left
-            self.streams[f].sack1_right = p[i].sack1_right
-            self.streams[f].sack2_left = p[i].sack2_left
-            self.streams[f].sack2_right = p[i].sack2_right
-            self.streams[f].sack3_left = p[i].sack3_left
-            self.streams[f].sack3_right = p[i].sack3_right
         return a
 
     @cython.cfunc
@@ -939,7 +933,7 @@ class Tracker:
         if not back:
             return 0
         if self.streams[r].ws_dup_acks >= 2 and now - self.streams[r].ack_ns < FAST_NS:
-            if self.streams[r].ws_ack == seq or (self.streams[r].sack_count and not self.is_sacked(r, seq, seq + length)):
+            if self.streams[r].ws_ack == seq:
                 return FAST_RETRANSMISSION
         limit = self.slots[slot].first_rtt_ns if self.slots[slot].first_rtt_ns > 0 else OUT_OF_ORDER_NS
         if (
@@ -949,19 +943,6 @@ class Tracker:
         ):
             return OUT_OF_ORDER
         return RETRANSMISSION
-
-    @cython.cfunc
-    @cython.nogil
-    @cython.exceptval(check=False)
-    def is_sacked(self, r: cython.longlong, left: cython.longlong, right: cython.longlong) -> cython.bint:
-        n: cython.longlong = self.streams[r].sack_count
-        if n > 0 and diff(left, self.streams[r].sack0_left) >= 0 and diff(right, self.streams[r].sack0_right) <= 0:
-            return True
-        if n > 1 and diff(left, self.streams[r].sack1_left) >= 0 and diff(right, self.streams[r].sack1_right) <= 0:
-            return True
-        if n > 2 and diff(left, self.streams[r].sack2_left) >= 0 and diff(right, self.streams[r].sack2_right) <= 0:
-            return True
-        return n > 3 and diff(left, self.streams[r].sack3_left) >= 0 and diff(right, self.streams[r].sack3_right) <= 0
 
     @cython.cfunc
     @cython.nogil

@@ -15,10 +15,14 @@ PAYLOAD = b"GET / HTTP/1.1\r\n\r\n"
 MAC = b"\x02\0\0\0\0\x02\x02\0\0\0\0\x01"
 
 
-def tcp(payload: bytes = PAYLOAD, *, options: bytes = b"", flags: int = 0x18, offset: int | None = None) -> bytes:
+def tcp(
+    payload: bytes = PAYLOAD, *, options: bytes = b"", flags: int = 0x18, offset: int | None = None
+) -> bytes:
     words = 5 + len(options) // 4 if offset is None else offset
     ports = struct.pack("!HH", 40000, 80)
-    return ports + struct.pack("!IIHHHH", SEQ, ACK_NUMBER, words << 12 | flags, WINDOW, 0, 0) + options + payload
+    return (
+        ports + struct.pack("!IIHHHH", SEQ, ACK_NUMBER, words << 12 | flags, WINDOW, 0, 0) + options + payload
+    )
 
 
 def udp(payload: bytes, src: int, dst: int) -> bytes:
@@ -36,10 +40,8 @@ def ipv4(
     fragment: int = 0x4000,
 ) -> bytes:
     size = 20 + len(options)
-    head = struct.pack(
-        "!BBHHHBBH",
-        0x40 | size // 4, 0, size + len(payload) if length is None else length, 0x1234, fragment, 61, protocol, 0,
-    )  # fmt: skip
+    length = size + len(payload) if length is None else length
+    head = struct.pack("!BBHHHBBH", 0x40 | size // 4, 0, length, 0x1234, fragment, 61, protocol, 0)
     return head + ipaddress.ip_address(src).packed + ipaddress.ip_address(dst).packed + options + payload
 
 
@@ -100,7 +102,10 @@ LINKS = {
     "802.11 QoS": (105, WIFI_QOS + snap(FOUR)),
     "radiotap": (127, RADIOTAP + WIFI + snap(SIX, 0x86DD)),
     "nflog": (239, b"\2\0\0\0" + b"\6\0\x0a\0eh\0\0" + struct.pack("<HH", 4 + len(FOUR), 9) + FOUR),
-    "nflog, big-endian": (239, b"\2\0\0\0" + b"\0\6\0\x0aeh\0\0" + struct.pack(">HH", 4 + len(FOUR), 9) + FOUR),
+    "nflog, big-endian": (
+        239,
+        b"\2\0\0\0" + b"\0\6\0\x0aeh\0\0" + struct.pack(">HH", 4 + len(FOUR), 9) + FOUR,
+    ),
     "pktap": (258, PKTAP + ethernet(FOUR)),
 }
 
@@ -108,6 +113,8 @@ LABEL, LAST_LABEL = b"\0\1\0\x40", b"\0\1\1\x40"
 VXLAN = b"\x08\0\0\0\0\x30\x39\0"
 GENEVE = b"\2\0\x65\x58\0\x30\x39\0" + b"\1\2\3\1abcd"
 GENEVE_IP = b"\0\0\x08\0\0\x30\x39\0"
+
+HOP_BY_HOP, ROUTING, DESTINATION = b"\x2b\0\1\4" + bytes(4), b"\x3c\0" + bytes(6), b"\6\1\1\x0c" + bytes(12)
 
 #: The same under every tag, tunnel and extension header: name -> Ethernet frame, tunnels, VLAN, VNI.
 LAYERS = {
@@ -130,20 +137,19 @@ LAYERS = {
     "ERSPAN II": (ethernet(ipv4(b"\x10\0\x88\xbe\0\0\0\1\x10" + bytes(7) + ethernet(FOUR), 47)), 1, 0, 0),
     "ERSPAN III": (ethernet(ipv4(b"\x10\0\x22\xeb\0\0\0\1\x20" + bytes(11) + ethernet(FOUR), 47)), 1, 0, 0),
     "VXLAN": (ethernet(ipv4(udp(VXLAN + ethernet(FOUR), 50000, 4789), 17)), 1, 0, 12345),
-    "VXLAN, Linux's first port": (ethernet(ipv4(udp(VXLAN + ethernet(SIX, 0x86DD), 50000, 8472), 17)), 1, 0, 12345),
+    "VXLAN, old port": (ethernet(ipv4(udp(VXLAN + ethernet(SIX, 0x86DD), 50000, 8472), 17)), 1, 0, 12345),
     "GENEVE": (ethernet(ipv4(udp(GENEVE + ethernet(FOUR), 50000, 6081), 17)), 1, 0, 12345),
     "GENEVE, IP": (ethernet(ipv6(udp(GENEVE_IP + FOUR, 50000, 6081), 17), 0x86DD), 1, 0, 12345),
-    "hop-by-hop, routing, destination": (
-        ethernet(ipv6(b"\x2b\0" + b"\1\4" + bytes(4) + b"\x3c\0\4\0" + bytes(4) + b"\6\1" + b"\1\x0c" + bytes(12) + tcp(), 0), 0x86DD),
-        0, 0, 0,
-    ),
+    "extension headers": (ethernet(ipv6(HOP_BY_HOP + ROUTING + DESTINATION + tcp(), 0), 0x86DD), 0, 0, 0),
     "atomic fragment": (ethernet(ipv6(b"\6\0\0\0\0\0\0\1" + tcp(), 44), 0x86DD), 0, 0, 0),
     "AH": (ethernet(ipv6(b"\6\4\0\0" + bytes(20) + tcp(), 51), 0x86DD), 0, 0, 0),
     "AH, IPv4": (ethernet(ipv4(b"\6\4\0\0" + bytes(20) + tcp(), 51)), 0, 0, 0),
 }  # fmt: skip
 
 
-def batch(frames: list[bytes], links: list[int], wirelens: list[int] | None = None) -> tuple[np.ndarray, np.ndarray]:
+def batch(
+    frames: list[bytes], links: list[int], wirelens: list[int] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Frames laid end to end as `capture` hands them on: the bytes and their records."""
     records = np.zeros(len(frames), tables.Record)
     records["caplen"] = [len(f) for f in frames]
@@ -160,10 +166,10 @@ def run(kernel: ModuleType, data: np.ndarray, records: np.ndarray) -> tuple[np.n
     out = np.full(len(records) * tables.Packet.itemsize, 0xEE, np.uint8).view(tables.Packet)  # stale rows
     counts = np.zeros(len(kernel.COUNTERS), np.int64)
     if str(kernel.__file__).endswith(".py"):
-        arguments = memoryview(data.tobytes()), records.view(np.recarray), out.view(np.recarray)
+        shown = memoryview(data.tobytes())
+        count = kernel.decode(shown, records.view(np.recarray), out.view(np.recarray), counts, 1)
     else:
-        arguments = data, records, out
-    count = kernel.decode(*arguments, counts, 1)
+        count = kernel.decode(data, records, out, counts, 1)
     return out[:count], {name: int(n) for name, n in zip(kernel.COUNTERS, counts, strict=True) if n}
 
 

@@ -152,7 +152,12 @@ def test_fragmentation_needed_speaks_of_the_quoted_connection(kernel: ModuleType
     rows, counted = decode(kernel, ethernet(error))
     row = rows[0]
     assert counted == {"icmp_errors": 1}
-    assert (row["kind"], row["icmp_type"], row["icmp_code"], row["icmp_mtu"]) == (tables.KIND_ICMP, 3, 4, 1300)
+    assert (row["kind"], row["icmp_type"], row["icmp_code"], row["icmp_mtu"]) == (
+        tables.KIND_ICMP,
+        3,
+        4,
+        1300,
+    )
     assert (int(row["src_lo"]), int(row["dst_lo"])) == (MAPPED | 0x0A000007, MAPPED | 0x0A000008)
     assert int(row["icmp_from_lo"]) == MAPPED | 0xC0000209
     assert (row["src_port"], row["dst_port"], row["seq"], row["ack"]) == (40000, 80, f.SEQ, 0)

@@ -79,7 +79,9 @@ def test_the_outer_tunnel_names_the_network(kernel: ModuleType) -> None:
 def test_an_icmp_error_and_a_dns_answer_inside_a_mirror_are_rows(kernel: ModuleType) -> None:
     error = ipv4(b"\3\1\0\0\0\0\0\0" + f.FOUR[:28], 1, src="192.0.2.1")
     answer = ipv4(udp(b"answer", 53, 33000), 17)
-    mirrored = [ethernet(ipv4(udp(f.VXLAN + ethernet(p), 1, 4789), 17, src="10.9.9.9")) for p in (error, answer)]
+    mirrored = [
+        ethernet(ipv4(udp(f.VXLAN + ethernet(p), 1, 4789), 17, src="10.9.9.9")) for p in (error, answer)
+    ]
     rows, counted = decode(kernel, *mirrored)
     assert counted == {"icmp_errors": 1, "dns": 1}
     assert int(rows["icmp_from_lo"][0]) == 0xFFFFC0000201

@@ -1,0 +1,85 @@
+"""``pcapdiag extract``: carve the evidence."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pcapdiag.cli.options import analysis_options, cause_names, check_names, check_profile
+from pcapdiag.cli.output import whole_file
+from pcapdiag.errors import PcapdiagError
+
+if TYPE_CHECKING:
+    from pcapdiag.analysis import Analysis
+
+
+@click.command(short_help="Carve packets of connections or causes into a small capture.")
+@analysis_options
+@click.option("--connection", "numbers", type=click.IntRange(0), multiple=True, help="A connection's number.")
+@click.option(
+    "--cause", "causes", metavar="NAME", multiple=True, help="All connections a cause was found on."
+)
+@click.option("-o", "--output", metavar="OUT", required=True, help="The new capture; - is stdout.")
+def extract(
+    captures: tuple[str, ...],
+    alb: tuple[str, ...],
+    profile: str | None,
+    profile_file: str | None,
+    numbers: tuple[int, ...],
+    causes: tuple[str, ...],
+    output: str,
+) -> None:
+    """Write the packets of some connections of CAPTURE... to a capture of their own.
+
+    Connections are numbered as the report and 'pcapdiag connections' number them.
+    """
+    if not numbers and not causes:
+        raise click.UsageError("say which: --connection N or --cause NAME")
+    check_profile(profile)
+    check_names(causes, cause_names(), "cause")
+    from pcapdiag.analysis import analyze
+    from pcapdiag.carve import write_pcap, write_pcapng
+    from pcapdiag.wire import Wire
+    from pcapdiag.wirepacket import Span
+
+    analysis = analyze(list(captures), alb=alb, profile=profile, profile_file=profile_file)
+    rows = analysis.traffic.connections
+    chosen = set(numbers)
+    for number in chosen:
+        if number >= len(rows):
+            raise PcapdiagError(f"no connection {number}: the capture holds {len(rows):,}, numbered from 0")
+    for cause in causes:
+        chosen |= connections_of(analysis, cause)
+    spans = [Span(n, int(rows[n]["first_frame"]), int(rows[n]["last_frame"])) for n in sorted(chosen)]
+    packets = (packet for _, packet in Wire(analysis).each(spans))
+    link_types = {link for info in analysis.traffic.files for link in info.link_types}
+    write = write_pcapng if len(link_types) > 1 or output.lower().endswith("ng") else write_pcap
+    if output == "-":
+        write(sys.stdout.buffer, packets)
+        return
+    with whole_file(Path(output)) as stream:
+        count = write(stream, packets)
+    what = f"{len(chosen):,} connection{'s' if len(chosen) != 1 else ''}"
+    sys.stdout.write(f"{count:,} packets of {what}: {output}\n")
+
+
+def connections_of(analysis: Analysis, cause: str) -> set[int]:
+    """The connections of a cause's findings: of their evidence and exchanges, on both legs."""
+    from pcapdiag.tables import NONE
+
+    traffic = analysis.traffic
+    chosen: set[int] = set()
+    for finding in analysis.findings:
+        if finding.cause.name != cause:
+            continue
+        exchanges = {int(row) for row in finding.exchanges}
+        exchanges |= {int(traffic.peer[row]) for row in exchanges} - {NONE}
+        chosen |= {int(traffic.exchanges[row]["connection"]) for row in exchanges}
+        chosen |= {int(row) for row in finding.connections}
+        chosen |= {item.connection for item in finding.evidence}
+    if not chosen:
+        raise PcapdiagError(f"{cause} was not found in this capture: nothing to extract")
+    return chosen

@@ -1,0 +1,52 @@
+"""Arguments that several commands take, and their checks."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Collection, Iterable
+from typing import Any, TypeVar
+
+import click
+
+from pcapdiag.errors import PcapdiagError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+captures_argument = click.argument("captures", metavar="CAPTURE...", nargs=-1, required=True)
+_ALB = click.option(
+    "--alb", metavar="ADDR|CIDR", multiple=True, help="An address of the load balancer; may be repeated."
+)
+_PROFILE = click.option("--profile", metavar="NAME", help="aws, alibaba, nginx, haproxy or generic.")
+_PROFILE_FILE = click.option(
+    "--profile-file", type=click.Path(dir_okay=False), help="TOML laid over the profile's limits."
+)
+
+
+def analysis_options(command: Command) -> Command:
+    """What every command that runs the analysis takes."""
+    for option in (_PROFILE_FILE, _PROFILE, _ALB, captures_argument):
+        command = option(command)
+    return command
+
+
+def check_names(given: Iterable[str], known: Collection[str], what: str) -> None:
+    """Refuse a name that is none of the known ones, with the ones it may have meant."""
+    for name in given:
+        if name in known:
+            continue
+        close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(close)}?" if close else f"choose one of {', '.join(sorted(known))}"
+        raise PcapdiagError(f"no {what} named {name!r}: {hint}")
+
+
+def check_profile(name: str | None) -> None:
+    from pcapdiag.profiles import NAMES
+
+    if name is not None:
+        check_names((name,), NAMES, "profile")
+
+
+def cause_names() -> list[str]:
+    from pcapdiag.causes import catalogue
+
+    return list(catalogue())

@@ -1,0 +1,68 @@
+"""Files written whole or not at all, and how far reading has come."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+BAR_FROM_BYTES = 50_000_000
+BAR_CELLS = 30
+BAR_EVERY_S = 0.1
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """A file that appears under `path` only when the block ends well; devices and pipes are written to."""
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        with path.open("wb") as stream:
+            yield stream
+        return
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with unfinished.open("wb") as stream:
+            yield stream
+        unfinished.replace(path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+def progress_line(captures: tuple[str, ...], wanted: bool) -> Callable[[int], None] | None:
+    """What draws a progress bar on stderr, if that is a terminal and there is much to read."""
+    if not wanted or not sys.stderr.isatty():
+        return None
+    sizes = [Path(name).stat().st_size for name in captures if name != "-" and Path(name).is_file()]
+    if sum(sizes) < BAR_FROM_BYTES:
+        return None
+    return Bar(sum(sizes))
+
+
+class Bar:
+    """One line on stderr, drawn over itself a few times a second and wiped at the end."""
+
+    def __init__(self, total_bytes: int) -> None:
+        self.total_bytes = total_bytes
+        self._drawn_at = 0.0
+
+    def __call__(self, done_bytes: int) -> None:
+        if done_bytes >= self.total_bytes:
+            self.wipe()
+            return
+        now = time.monotonic()
+        if now - self._drawn_at < BAR_EVERY_S:
+            return
+        self._drawn_at = now
+        bar = ("#" * (BAR_CELLS * done_bytes // self.total_bytes)).ljust(BAR_CELLS, ".")
+        percent = 100 * done_bytes // self.total_bytes
+        sys.stderr.write(f"\rreading [{bar}] {percent:3d} % of {self.total_bytes / 1e6:,.0f} MB")
+        sys.stderr.flush()
+
+    def wipe(self) -> None:
+        sys.stderr.write("\r\x1b[K")
+        sys.stderr.flush()

@@ -1,0 +1,109 @@
+"""The report as one HTML file that opens offline, asks no network and runs no code but its own.
+
+Style and script stand in the page and are named by their hashes in its content security policy, so nothing
+that a capture smuggles into the page could run even if it were not escaped. What Jinja writes is escaped by
+Jinja; what the script writes is text nodes; data is JSON in which no ``<`` stands.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import json
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pcapdiag.report.printable import printable
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+    from pcapdiag.analysis import Analysis
+
+_HERE = Path(__file__).parent
+STYLES = ("uPlot.min.css", "report.css")
+SCRIPTS = (
+    "uPlot.iife.min.js", "dom.js", "chart.js", "copy.js", "map.js", "timeline.js", "ladder.js", "sequence.js",
+    "times.js", "table.js", "tables.js", "main.js",
+)  # fmt: skip
+_warming: threading.Thread | None = None
+
+
+def warm_up() -> None:
+    """Load Jinja and the template beside the analysis, whose kernels leave the interpreter free."""
+    global _warming
+    if _warming is None:
+        _warming = threading.Thread(target=page_template, name="report template", daemon=True)
+        _warming.start()
+
+
+def html_report(analysis: Analysis) -> str:
+    """The whole page."""
+    from markupsafe import Markup
+
+    from pcapdiag.report.json import document
+    from pcapdiag.report.page import page
+    from pcapdiag.report.view import view
+
+    style, script = joined(STYLES), script_text()
+    schema = document(analysis)
+    if _warming is not None:
+        _warming.join()
+    return page_template().render(
+        page(analysis),
+        style=Markup(style),
+        script=Markup(script),
+        policy=policy(style, script),
+        report_json=Markup(embeddable(schema)),
+        view_json=Markup(embeddable(view(analysis))),
+    )
+
+
+@functools.cache
+def page_template() -> Template:
+    from jinja2 import Environment, FileSystemLoader
+
+    environment = Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        finalize=visible,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html.j2")
+
+
+def visible(value: Any) -> Any:
+    """Text with its control and bidirectional characters spelled out; our own markup as it is."""
+    return printable(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+
+
+def joined(names: tuple[str, ...]) -> str:
+    return "\n".join((_HERE / "static" / name).read_text("utf-8") for name in names)
+
+
+def script_text() -> str:
+    """All scripts as one; each of ours is a function body, sharing the object `pcapdiag`."""
+    return joined(SCRIPTS)
+
+
+def policy(style: str, script: str) -> str:
+    """The content security policy: our style, our script, and nothing else."""
+    return (
+        f"default-src 'none'; style-src 'sha256-{digest(style)}'; script-src 'sha256-{digest(script)}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def digest(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def embeddable(data: Any) -> str:
+    """JSON that can stand in a script element: ASCII, and without what could end or open markup."""
+    from pcapdiag.report.json import plain
+
+    text = json.dumps(data, separators=(",", ":"), default=plain)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -1,0 +1,135 @@
+"""The analysis as JSON, schema 1: stable, fields are added and never renamed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from pcapdiag import __version__
+from pcapdiag.analysis import Analysis
+from pcapdiag.causes.cause import Evidence, Finding
+from pcapdiag.report.summary import LegSummary, leg_summaries, moment, span_ns, verdict, worst_first
+from pcapdiag.traffic import FileInfo
+
+SCHEMA = 1
+EVIDENCE_SHOWN = 20
+
+
+def json_text(analysis: Analysis) -> str:
+    """The report as indented JSON; ASCII only, so no terminal can be moved by it."""
+    return json.dumps(document(analysis), indent=1, default=plain) + "\n"
+
+
+def document(analysis: Analysis) -> dict[str, Any]:
+    """The report as plain dicts and lists."""
+    traffic = analysis.traffic
+    return {
+        "schema": SCHEMA,
+        "pcapdiag": __version__,
+        "verdict": verdict(analysis),
+        "capture": capture(analysis),
+        "profile": analysis.profile.name,
+        "profile_reason": analysis.profile_reason,
+        "alb": list(traffic.alb),
+        "alb_reason": traffic.alb_reason,
+        "legs": {name: leg(summary) for name, summary in leg_summaries(traffic).items()},
+        "account": account(analysis),
+        "findings": [finding_object(finding) for finding in worst_first(analysis.findings)],
+    }
+
+
+def capture(analysis: Analysis) -> dict[str, Any]:
+    traffic = analysis.traffic
+    first_ns, last_ns = span_ns(traffic)
+    return {
+        "files": [file_object(info) for info in traffic.files],
+        "packets": sum(info.packets for info in traffic.files),
+        "bytes": sum(info.bytes for info in traffic.files),
+        "tcp_packets": traffic.counters.get("tcp_packets", 0),
+        "first": moment(first_ns) if first_ns else None,
+        "last": moment(last_ns) if last_ns else None,
+        "duration_s": round((last_ns - first_ns) / 1e9, 9),
+        "link_types": sorted({link for info in traffic.files for link in info.link_types}),
+        "counters": dict(traffic.counters),
+    }
+
+
+def file_object(info: FileInfo) -> dict[str, Any]:
+    return {
+        "path": info.path,
+        "format": info.format,
+        "compression": info.compression,
+        "link_types": list(info.link_types),
+        "packets": info.packets,
+        "bytes": info.bytes,
+        "first": moment(info.first_ns) if info.packets else None,
+        "last": moment(info.last_ns) if info.packets else None,
+        "vantage": info.vantage,
+        "truncated_packets": info.truncated_packets,
+        "dropped_packets": info.dropped_packets,
+        "damage": info.damage,
+        "damage_offset": info.damage_offset if info.damage else None,
+    }
+
+
+def leg(summary: LegSummary) -> dict[str, Any]:
+    return {
+        "connections": summary.connections,
+        "exchanges": summary.exchanges,
+        "peers": summary.peers,
+        "packets": summary.packets,
+        "retransmissions": summary.retransmissions,
+        "statuses": summary.statuses,
+    }
+
+
+def account(analysis: Analysis) -> dict[str, Any]:
+    numbers = analysis.account
+    return {
+        "failed": numbers.failed,
+        "explained": numbers.explained,
+        "unexplained": [
+            {"status": left.status, "count": left.count, "leg": left.leg, "missing": left.missing}
+            for left in numbers.unexplained
+        ],
+    }
+
+
+def finding_object(finding: Finding) -> dict[str, Any]:
+    return {
+        "cause": finding.cause.name,
+        "severity": finding.severity.word,
+        "leg": finding.leg,
+        "count": finding.count,
+        "statuses": finding.statuses,
+        "title": finding.title,
+        "explanation": finding.explanation,
+        "facts": finding.facts,
+        "remedy": list(finding.remedy),
+        "peers": list(finding.peers),
+        "also": list(finding.also),
+        "evidence": [evidence_object(item) for item in finding.evidence[:EVIDENCE_SHOWN]],
+    }
+
+
+def evidence_object(item: Evidence) -> dict[str, Any]:
+    return {
+        "connection": item.connection,
+        "client": item.client,
+        "server": item.server,
+        "file": item.file,
+        "frames": list(item.frames),
+        "time": moment(item.time_ns),
+        "display_filter": item.display_filter,
+        "note": item.note,
+    }
+
+
+def plain(value: Any) -> Any:
+    """NumPy scalars and odd containers as what JSON knows."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if isinstance(value, Iterable):
+        return list(value)
+    return str(value)

@@ -1,0 +1,138 @@
+"""The words of the HTML report: what its template fills in."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from pathlib import PurePath
+from typing import Any
+
+from pcapdiag import __version__
+from pcapdiag.analysis import Analysis
+from pcapdiag.causes.cause import Finding
+from pcapdiag.profiles import Profile
+from pcapdiag.report import summary as s
+from pcapdiag.report.facts import fact_name, fact_value
+
+EVIDENCE_SHOWN = 8
+WHY, MISTAKEN = "Why it happens", "What it could be mistaken for"
+
+
+def page(analysis: Analysis) -> dict[str, Any]:
+    traffic = analysis.traffic
+    legs = s.leg_summaries(traffic)
+    first_ns, last_ns = s.span_ns(traffic)
+    findings = s.worst_first(analysis.findings)
+    names = [PurePath(info.path).name if info.path != "-" else "stdin" for info in traffic.files]
+    paths = [info.path for info in traffic.files]
+    return {
+        "version": __version__,
+        "name": s.first_of(names),
+        "paths": paths,
+        "packets": f"{sum(info.packets for info in traffic.files):,}",
+        "size": s.size_text(sum(info.bytes for info in traffic.files)),
+        "first": s.moment(first_ns)[:19].replace("T", " ") + " UTC" if first_ns else "",
+        "duration": s.duration_text((last_ns - first_ns) / 1e9),
+        "verdict": s.verdict(analysis),
+        "worst": findings[0].severity.word if findings else "ok",
+        "findings": [finding_words(finding, legs, paths) for finding in findings],
+        "account": account_words(analysis),
+        "legs": legs,
+        "status_list": s.status_list,
+        "share": s.share,
+        "files": traffic.files,
+        "size_text": s.size_text,
+        "moment": s.moment,
+        "alb": traffic.alb,
+        "alb_reason": traffic.alb_reason,
+        "profile": analysis.profile,
+        "profile_reason": analysis.profile_reason,
+        "limits": limits(analysis.profile),
+        "counters": [(name.replace("_", " "), f"{count:,}") for name, count in traffic.counters.items()],
+    }
+
+
+def finding_words(finding: Finding, legs: dict[str, s.LegSummary], paths: list[str]) -> dict[str, Any]:
+    docs = docs_of(finding.cause.name)
+    return {
+        "cause": finding.cause.name,
+        "severity": finding.severity.word,
+        "leg": finding.leg,
+        "count": s.share_line(finding, legs),
+        "title": finding.title,
+        "explanation": paragraphs(finding.explanation),
+        "facts": [(fact_name(name), fact_value(name, value)) for name, value in finding.facts.items()],
+        "why": paragraphs(docs.get(WHY, "")),
+        "mistaken": paragraphs(docs.get(MISTAKEN, "")),
+        "remedy": finding.remedy,
+        "peers": s.first_of(finding.peers, 12),
+        "also": finding.also,
+        "evidence": [
+            {
+                "connection": item.connection,
+                "client": item.client,
+                "server": item.server,
+                "file": PurePath(item.file).name,
+                "frames": ", ".join(str(frame) for frame in item.frames),
+                "time": s.moment(item.time_ns),
+                "filter": item.display_filter,
+                "note": item.note,
+                "extract": extract_command(
+                    paths, f"--connection {item.connection}", f"conn{item.connection}"
+                ),
+            }
+            for item in finding.evidence[:EVIDENCE_SHOWN]
+        ],
+        "more_evidence": max(0, len(finding.evidence) - EVIDENCE_SHOWN),
+        "extract": extract_command(paths, f"--cause {finding.cause.name}", finding.cause.name),
+    }
+
+
+def extract_command(paths: list[str], which: str, name: str) -> str:
+    """The command that carves evidence out of these captures."""
+    return f"pcapdiag extract {shlex.join(paths)} {which} -o {name}.pcap"
+
+
+def docs_of(cause: str) -> dict[str, str]:
+    """The sections of a cause's docs page."""
+    from pcapdiag.causes.catalogue import catalogue, sections
+
+    module = catalogue().get(cause)
+    return sections(module) if module else {}
+
+
+def paragraphs(text: str) -> list[str]:
+    """A text's paragraphs, each as one line."""
+    return [" ".join(part.split()) for part in text.split("\n\n") if part.strip()]
+
+
+def account_words(analysis: Analysis) -> dict[str, Any]:
+    account = analysis.account
+    explained: dict[str, int] = {}
+    for finding in s.worst_first(analysis.findings):
+        if finding.count and finding.severity.word == "error":
+            explained[finding.cause.name] = explained.get(finding.cause.name, 0) + finding.count
+    return {
+        "failed": account.failed,
+        "explained": account.explained,
+        "causes": explained,
+        "unexplained": [
+            {
+                "count": left.count,
+                "status": "no answer" if left.status == s.NO_RESPONSE else left.status,
+                "leg": left.leg,
+                "missing": left.missing,
+            }
+            for left in account.unexplained
+        ],
+    }
+
+
+def limits(profile: Profile) -> list[tuple[str, str]]:
+    """The profile's documented numbers, in words."""
+    values = dataclasses.asdict(profile)
+    return [
+        (fact_name(name), fact_value(name, value))
+        for name, value in values.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    ]

@@ -1,0 +1,168 @@
+"""Rows for the tables of the HTML report: what failed, what was slow, and a fair sample of the rest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pcapdiag import tables as t
+from pcapdiag.analysis import Analysis
+from pcapdiag.report.listing import connection_state
+from pcapdiag.report.map import Failed
+from pcapdiag.report.summary import row_numbers, span_ns
+from pcapdiag.traffic import Traffic, endpoint
+
+FAILED_SHOWN, SLOW_SHOWN, ROWS_SHOWN = 800, 300, 2000
+TARGET_SHOWN = 200
+
+EXCHANGE_COLUMNS = (
+    "exchange", "leg", "connection", "client", "server", "start_us", "method", "target", "host", "status",
+    "request_bytes", "response_bytes", "request_end_us", "response_start_us", "response_end_us", "closed_us",
+    "file", "frame",
+    "request_ended", "response_ended", "peer", "failed", "cause",
+)  # fmt: skip
+CONNECTION_COLUMNS = (
+    "connection", "leg", "client", "server", "start_us", "duration_us", "packets", "client_bytes", "server_bytes",
+    "rtt_us", "retransmissions", "exchanges", "file", "frame", "state", "failed",
+)  # fmt: skip
+
+
+def chosen(count: int, failed: np.ndarray, slowness: np.ndarray) -> tuple[np.ndarray, dict[str, int]]:
+    """Which of `count` rows to show, in order, and how they were chosen."""
+    everything = {
+        "total": count,
+        "shown": count,
+        "failed": len(failed),
+        "failed_shown": len(failed),
+        "slow": 0,
+    }
+    if count <= ROWS_SHOWN:
+        return np.arange(count), everything
+    kept_failed = failed[_evenly(len(failed), FAILED_SHOWN)]
+    slow = np.argpartition(slowness, -SLOW_SHOWN)[-SLOW_SHOWN:]
+    must = np.union1d(kept_failed, slow)
+    fair = _evenly(count, ROWS_SHOWN - len(must))
+    rows = np.union1d(must, fair)
+    everything.update(shown=len(rows), failed_shown=len(kept_failed), slow=len(slow))
+    return rows, everything
+
+
+def _evenly(count: int, most: int) -> np.ndarray:
+    """At most `most` numbers below `count`, as far apart as can be."""
+    if count <= most:
+        return np.arange(count)
+    return np.arange(most, dtype="i8") * count // most
+
+
+def exchange_table(analysis: Analysis, failed: Failed) -> dict[str, Any]:
+    traffic = analysis.traffic
+    exchanges = traffic.exchanges
+    end = exchanges["response_end_us"]
+    rows, how = chosen(len(exchanges), failed.exchanges, np.where(end == t.NEVER, 0, end))
+    if len(rows) < len(exchanges):  # a request is shown with the exchange on the other leg
+        peers = traffic.peer[rows]
+        rows = np.union1d(rows, peers[peers != t.NONE])
+        how["shown"] = len(rows)
+    part = exchanges[rows]
+    connections = part["connection"]
+    peers = traffic.peer[rows].tolist()
+    columns: list[list[Any]] = [
+        rows.tolist(),
+        traffic.leg[connections].tolist(),
+        connections.tolist(),
+        *endpoints(traffic, connections),
+        ((part["start_ns"] - span_ns(traffic)[0]) // 1000).tolist(),
+        [t.METHODS[method] for method in part["method"].tolist()],
+        [traffic.strings[target][:TARGET_SHOWN] for target in part["target"].tolist()],
+        [traffic.strings[host][:TARGET_SHOWN] for host in part["host"].tolist()],
+        part["status"].tolist(),
+        part["request_body"].tolist(),
+        part["response_body"].tolist(),
+        *(or_none(part[name]) for name in ("request_end_us", "response_start_us", "response_end_us")),
+        closed_us(traffic, part).tolist(),
+        *files_and_frames(
+            traffic, np.where(part["request_frame"] > 0, part["request_frame"], part["response_frame"])
+        ),
+        [t.END_NAMES[ended] for ended in part["request_ended"].tolist()],
+        [t.END_NAMES[ended] for ended in part["response_ended"].tolist()],
+        [None if peer == t.NONE else peer for peer in peers],
+        np.isin(rows, failed.exchanges).astype("u1").tolist(),
+        causes_of(analysis, rows),
+    ]
+    return {"columns": EXCHANGE_COLUMNS, "rows": list(zip(*columns, strict=True)), **how}
+
+
+def connection_table(traffic: Traffic, failed: Failed) -> dict[str, Any]:
+    connections = traffic.connections
+    bad = np.union1d(failed.connections, traffic.exchanges["connection"][failed.exchanges])
+    again = np.bincount(traffic.troubles["connection"], traffic.troubles["retransmitted"], len(connections))
+    rows, how = chosen(len(connections), bad.astype("i8"), again)
+    part = connections[rows]
+    syn, ack = part["syn_rtt_us"], part["ack_rtt_us"]
+    rtt = np.where((syn == t.NEVER) | (ack == t.NEVER), -1, syn.astype("i8") + ack)
+    columns: list[list[Any]] = [
+        rows.tolist(),
+        traffic.leg[rows].tolist(),
+        *endpoints(traffic, rows),
+        ((part["first_ns"] - span_ns(traffic)[0]) // 1000).tolist(),
+        ((part["last_ns"] - part["first_ns"]) // 1000).tolist(),
+        (part["client_packets"].astype("i8") + part["server_packets"]).tolist(),
+        part["client_bytes"].tolist(),
+        part["server_bytes"].tolist(),
+        [None if time < 0 else time for time in rtt.tolist()],
+        again[rows].astype("i8").tolist(),
+        part["exchanges"].tolist(),
+        *files_and_frames(traffic, part["first_frame"]),
+        [
+            connection_state(*pair)
+            for pair in zip(part["flags"].tolist(), part["closed_by"].tolist(), strict=True)
+        ],
+        np.isin(rows, bad).astype("u1").tolist(),
+    ]
+    return {"columns": CONNECTION_COLUMNS, "rows": list(zip(*columns, strict=True)), **how}
+
+
+def endpoints(traffic: Traffic, connections: np.ndarray) -> tuple[list[str], list[str]]:
+    """Client and server of each connection."""
+    part = traffic.connections[connections]
+    client, server = (
+        [
+            endpoint(traffic.addresses[address], port)
+            for address, port in zip(part[side].tolist(), part[f"{side}_port"].tolist(), strict=True)
+        ]
+        for side in ("client", "server")
+    )
+    return client, server
+
+
+def files_and_frames(traffic: Traffic, running: np.ndarray) -> tuple[list[int], list[int]]:
+    """Running frame numbers as (file, frame as Wireshark numbers it)."""
+    starts = np.array([info.first_frame for info in traffic.files] or [1])
+    files = np.maximum(np.searchsorted(starts, running, side="right") - 1, 0)
+    return files.tolist(), (running.astype("i8") - starts[files] + 1).tolist()
+
+
+def closed_us(traffic: Traffic, exchanges: np.ndarray) -> np.ndarray:
+    """When each exchange's connection was reset, closed or last seen, after the exchange began."""
+    on = traffic.connections[exchanges["connection"]]
+    closed_ns = on["last_ns"]
+    for name in ("client_fin_ns", "server_fin_ns", "rst_ns"):
+        closed_ns = np.where(on[name] > exchanges["start_ns"], on[name], closed_ns)
+    return (closed_ns - exchanges["start_ns"]) // 1000
+
+
+def or_none(times_us: np.ndarray) -> list[int | None]:
+    return [None if time == t.NEVER else time for time in times_us.tolist()]
+
+
+def causes_of(analysis: Analysis, rows: np.ndarray) -> list[str]:
+    """The cause that claims each row itself or its peer, "" where none does."""
+    owner = np.zeros(len(analysis.traffic.exchanges), "u2")
+    for number, finding in enumerate(analysis.findings, 1):
+        claimed = row_numbers(finding.exchanges)
+        peers = analysis.traffic.peer[claimed]
+        owner[claimed] = number
+        owner[peers[peers != t.NONE]] = number
+    names = ["", *(finding.cause.name for finding in analysis.findings)]
+    return [names[number] for number in owner[rows].tolist()]

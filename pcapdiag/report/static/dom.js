@@ -1,0 +1,76 @@
+// The report's data, and how anything of it gets into the page: as text nodes only, never as markup.
+"use strict";
+
+const pcapdiag = (function () {
+  const parse = (id) => JSON.parse(document.getElementById(id).textContent);
+  const report = parse("report-data");
+  const view = parse("view-data");
+  const SVG = "http://www.w3.org/2000/svg";
+  const HIDDEN = new RegExp(
+    "[\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u200b-\\u200f" +
+      "\\u2028-\\u202e\\u2060-\\u206f\\u3164\\ufe00-\\ufe0f\\ufeff\\uffa0\\ufff9-\\ufffb\\u{e0000}-\\u{e0fff}]|[\\ud800-\\udfff]",
+    "gu",
+  );
+
+  // Text of the capture with control, bidirectional and invisible characters spelled out.
+  function shown(text) {
+    return String(text).replace(HIDDEN, (c) => {
+      const code = c.codePointAt(0);
+      return code < 256 ? "\\x" + code.toString(16).padStart(2, "0") : "\\u" + code.toString(16).padStart(4, "0");
+    });
+  }
+
+  function fill(node, attributes, children) {
+    for (const [name, value] of Object.entries(attributes || {})) {
+      if (value === null || value === undefined || value === false) continue;
+      if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+      else node.setAttribute(name, value === true ? "" : shown(value));
+    }
+    for (const child of children.flat()) {
+      if (child === null || child === undefined || child === "") continue;
+      node.append(child instanceof Node ? child : document.createTextNode(shown(child)));
+    }
+    return node;
+  }
+
+  const html = (name, attributes, ...children) => fill(document.createElement(name), attributes, children);
+  const svg = (name, attributes, ...children) => fill(document.createElementNS(SVG, name), attributes, children);
+
+  // Rows of a {columns, rows} table as objects.
+  function objects(table) {
+    return table.rows.map((row) => Object.fromEntries(table.columns.map((column, n) => [column, row[n]])));
+  }
+
+  const count = (n) => n.toLocaleString("en-US");
+
+  function duration(us) {
+    if (us === null || us === undefined) return "";
+    if (us < 1000) return `${us} µs`;
+    if (us < 1e6) return `${trimmed(us / 1e3)} ms`;
+    if (us < 120e6) return `${trimmed(us / 1e6)} s`;
+    return `${Math.floor(us / 60e6)} min ${Math.round((us % 60e6) / 1e6)} s`;
+  }
+
+  const trimmed = (n) => (n >= 100 ? n.toFixed(0) : n.toPrecision(3).replace(/\.?0+$/, ""));
+
+  function bytes(n) {
+    const units = ["B", "kB", "MB", "GB", "TB"];
+    let unit = 0;
+    while (n >= 1000 && unit < units.length - 1) {
+      n /= 1000;
+      unit += 1;
+    }
+    return `${unit ? trimmed(n) : n} ${units[unit]}`;
+  }
+
+  // The time of day, in UTC, of a moment given in microseconds after the capture's first packet.
+  function clock(us) {
+    const ms = view.timeline.first_ms + us / 1000;
+    const fraction = String(Math.floor((ms % 1000) * 1000)).padStart(6, "0");
+    return new Date(ms).toISOString().slice(11, 19) + "." + fraction;
+  }
+
+  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+  return { report, view, html, svg, objects, shown, count, duration, bytes, clock, colour };
+})();

@@ -1,0 +1,30 @@
+// Puts each finding's ladders and plots in their place, when its section first opens.
+"use strict";
+
+(function (p) {
+  for (const place of document.querySelectorAll(".ladders")) {
+    const mine = p.view.ladders.filter((data) => data.finding === Number(place.dataset.finding));
+    const details = place.closest("details");
+    const draw = () => {
+      if (!details.open || place.childElementCount || !mine.length) return;
+      place.append(p.ladderLegend());
+      for (const data of mine) {
+        const plot = p.sequence(data);
+        place.append(p.ladder(data), ...(plot ? [plot] : []));
+      }
+    };
+    details.addEventListener("toggle", draw);
+    draw();
+  }
+
+  // What a link points to is opened before it is shown.
+  const openTarget = () => {
+    const target = location.hash.length > 1 && document.getElementById(location.hash.slice(1));
+    if (target instanceof HTMLDetailsElement) target.open = true;
+  };
+  addEventListener("hashchange", openTarget);
+  openTarget();
+  addEventListener("beforeprint", () => {
+    for (const details of document.querySelectorAll("details.finding")) details.open = true;
+  });
+})(pcapdiag);

@@ -1,0 +1,122 @@
+// The map: clients, load balancer addresses, backends; an edge for each path, red where something failed.
+"use strict";
+
+(function (p) {
+  const { svg, html, count } = p;
+  const { nodes, edges } = p.view.map;
+  const WIDTH = 1000, NODE_WIDTH = 190, NODE_HEIGHT = 30, ROW = 50, TOP = 34;
+  const TITLES = { client: "Clients", alb: "Load balancer", backend: "Backends" };
+
+  function draw() {
+    const kinds = ["client", "alb", "backend"].filter((kind) => nodes[kind].length);
+    if (!kinds.length) return html("p", { class: "quiet" }, "No connection to draw.");
+    const rows = Math.max(...kinds.map((kind) => nodes[kind].length));
+    const height = TOP + rows * ROW + 6;
+    const at = {};
+    kinds.forEach((kind, column) => {
+      const x = kinds.length === 1 ? 0 : (column * (WIDTH - NODE_WIDTH)) / (kinds.length - 1);
+      const gap = (rows * ROW) / nodes[kind].length;
+      at[kind] = nodes[kind].map((node, n) => ({ x, y: TOP + gap * (n + 0.5), node }));
+    });
+    const picture = svg("svg", {
+      viewBox: `0 0 ${WIDTH} ${height}`, width: "100%", role: "img", "aria-label": describe(),
+    });
+    picture.style.minWidth = "640px";
+    const labels = svg("g", {});
+    for (const edge of edges) drawEdge(picture, labels, edge, ends(edge, at));
+    picture.append(labels);
+    for (const kind of kinds) drawNodes(picture, kind, at[kind]);
+    return picture;
+  }
+
+  function ends(edge, at) {
+    if (edge.leg === "frontend") return [at.client[edge.from], at.alb[edge.to]];
+    if (edge.leg === "backend") return [at.alb[edge.from], at.backend[edge.to]];
+    return [at.client[edge.from], at.backend[edge.to]];
+  }
+
+  const busiest = Math.max(1, ...edges.map((edge) => edge.exchanges || edge.connections));
+
+  function drawEdge(picture, labels, edge, [from, to]) {
+    const [x1, x2] = [from.x + NODE_WIDTH, to.x];
+    const middle = (x1 + x2) / 2;
+    const share = Math.log1p(edge.exchanges || edge.connections) / Math.log1p(busiest);
+    picture.append(
+      svg("path", {
+        class: edge.failed ? "edge bad" : "edge",
+        d: `M${x1} ${from.y} C${middle} ${from.y} ${middle} ${to.y} ${x2} ${to.y}`,
+        "stroke-width": (1 + 4 * share).toFixed(1),
+      }, svg("title", {}, `${from.node.name} to ${to.node.name}: ${facts(edge)}`)),
+    );
+    if (edge.failed || edges.length <= 12) {
+      const along = edges.length > 4 ? (to.node.name.charCodeAt(to.node.name.length - 1) % 2 ? 0.3 : 0.7) : 0.5;
+      labels.append(svg("text", {
+        class: edge.failed ? "bad halo" : "quiet halo", "text-anchor": "middle",
+        ...bezier(x1, from.y, middle, x2, to.y, edge.failed ? 0.5 : along),
+      }, edge.failed ? `${count(edge.failed)} failed` : `${count(edge.exchanges)}`));
+    }
+  }
+
+  function bezier(x1, y1, middle, x2, y2, t) {
+    const s = 1 - t;
+    const a = s * s * s, b = 3 * s * s * t, c = 3 * s * t * t, d = t * t * t;
+    return { x: a * x1 + b * middle + c * middle + d * x2, y: (a + b) * y1 + (c + d) * y2 + 4 };
+  }
+
+  function drawNodes(picture, kind, places) {
+    picture.append(svg("text", { class: "strong", x: places[0].x, y: 16 }, TITLES[kind]));
+    places.forEach(({ x, y, node }, n) => {
+      const failing = edges.some((edge) => edge.failed && touches(edge, kind, n));
+      const short = node.name.length > 28 ? node.name.slice(0, 27) + "…" : node.name;
+      picture.append(
+        svg("rect", {
+          class: failing ? "node bad" : "node", x, y: y - NODE_HEIGHT / 2, width: NODE_WIDTH, height: NODE_HEIGHT, rx: 5,
+        }),
+        svg("text", { x: x + NODE_WIDTH / 2, y: y + 4, "text-anchor": "middle" }, short, svg("title", {}, node.name)),
+      );
+    });
+  }
+
+  function touches(edge, kind, n) {
+    if (kind === "client") return edge.leg !== "backend" && edge.from === n;
+    if (kind === "backend") return edge.leg !== "frontend" && edge.to === n;
+    return (edge.leg === "frontend" && edge.to === n) || (edge.leg === "backend" && edge.from === n);
+  }
+
+  function facts(edge) {
+    const loss = edge.packets ? (100 * edge.retransmissions) / edge.packets : 0;
+    const rtt = edge.rtt_ms === null ? "" : `, median handshake RTT ${edge.rtt_ms} ms`;
+    return `${count(edge.connections)} connections, ${count(edge.exchanges)} exchanges, ${count(edge.failed)} failed, ` +
+      `${loss.toFixed(2)} % retransmitted${rtt}`;
+  }
+
+  function describe() {
+    const failing = edges.filter((edge) => edge.failed).length;
+    return `${nodes.client.length} clients, ${nodes.alb.length} load balancer addresses, ${nodes.backend.length} backends, ` +
+      `${edges.length} paths of which ${failing} carried failures; the same as a table below.`;
+  }
+
+  function table() {
+    const names = (edge) => {
+      if (edge.leg === "frontend") return [nodes.client[edge.from], nodes.alb[edge.to]];
+      if (edge.leg === "backend") return [nodes.alb[edge.from], nodes.backend[edge.to]];
+      return [nodes.client[edge.from], nodes.backend[edge.to]];
+    };
+    const titles = ["From", "To", "Connections", "Exchanges", "Failed", "Retransmitted", "Median RTT"];
+    return html("table", {},
+      html("thead", {}, html("tr", {}, titles.map((t, n) => html("th", { scope: "col", class: n > 1 && "n" }, t)))),
+      html("tbody", {}, edges.map((edge) => {
+        const [from, to] = names(edge);
+        const loss = edge.packets ? (100 * edge.retransmissions) / edge.packets : 0;
+        const numbers = [
+          count(edge.connections), count(edge.exchanges), count(edge.failed),
+          `${count(edge.retransmissions)} (${loss.toFixed(2)} %)`, edge.rtt_ms === null ? "" : `${edge.rtt_ms} ms`,
+        ];
+        return html("tr", { class: edge.failed && "failed" }, html("td", {}, from.name), html("td", {}, to.name),
+          numbers.map((n) => html("td", { class: "n" }, n)));
+      })));
+  }
+
+  document.getElementById("map-picture").append(draw());
+  document.getElementById("map-table").append(table());
+})(pcapdiag);

@@ -1,0 +1,212 @@
+"""What every report says of an analysis: the legs in numbers, the verdict in sentences.
+
+Only columns are read here; nothing loops over exchanges or connections.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+
+import numpy as np
+
+from pcapdiag import tables as t
+from pcapdiag.analysis import Analysis
+from pcapdiag.causes.cause import Finding, Severity
+from pcapdiag.traffic import Traffic, endpoint
+
+NO_RESPONSE = "none"
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+@dataclass
+class LegSummary:
+    """One leg in numbers. Peers are client addresses on the frontend, server endpoints on the backend."""
+
+    connections: int
+    exchanges: int
+    peers: int
+    packets: int
+    retransmissions: int
+    statuses: dict[str, int]
+
+
+def leg_summary(traffic: Traffic, leg: int) -> LegSummary:
+    """The numbers of one of LEG_UNKNOWN, LEG_FRONTEND, LEG_BACKEND."""
+    on_leg = traffic.leg == leg
+    connections = int(np.count_nonzero(on_leg))
+    troubled = on_leg[traffic.troubles["connection"]]
+    rows = traffic.connections
+    packets = sum(int(np.sum(rows[column], where=on_leg)) for column in ("client_packets", "server_packets"))
+    statuses = status_counts(traffic.exchanges["status"][traffic.exchange_leg == leg])
+    return LegSummary(
+        connections=connections,
+        exchanges=sum(statuses.values()),
+        peers=_peer_count(traffic, on_leg, leg),
+        packets=packets,
+        retransmissions=int(np.sum(traffic.troubles["retransmitted"], where=troubled)),
+        statuses=statuses,
+    )
+
+
+def leg_summaries(traffic: Traffic) -> dict[str, LegSummary]:
+    """``frontend`` and ``backend``, and ``other`` where connections have no load balancer on them."""
+    legs = {t.LEGS[leg]: leg_summary(traffic, leg) for leg in (t.LEG_FRONTEND, t.LEG_BACKEND)}
+    other = leg_summary(traffic, t.LEG_UNKNOWN)
+    if other.connections:
+        legs["other"] = other
+    return legs
+
+
+def _peer_count(traffic: Traffic, on_leg: np.ndarray, leg: int) -> int:
+    rows = traffic.connections
+    if leg == t.LEG_BACKEND:
+        keys = rows["server"][on_leg].astype("u8") << 16 | rows["server_port"][on_leg]
+    else:
+        keys = rows["client"][on_leg]
+    return len(np.unique(keys))
+
+
+def status_counts(statuses: np.ndarray) -> dict[str, int]:
+    """How many of each status, most first; ``none`` where no response came."""
+    counts = np.bincount(statuses)
+    seen = sorted(np.flatnonzero(counts).tolist(), key=lambda status: -counts[status])
+    return {str(status) if status else NO_RESPONSE: int(counts[status]) for status in seen}
+
+
+def base(finding: Finding, legs: dict[str, LegSummary]) -> tuple[int, str]:
+    """What a finding's count is a share of: (how many, "requests" or "connections")."""
+    leg = legs.get(finding.leg)
+    if leg is None:
+        return 0, "requests"
+    about_connections = not row_numbers(finding.exchanges).size and row_numbers(finding.connections).size
+    if about_connections or not leg.exchanges:
+        return leg.connections, "connections"
+    return leg.exchanges, "requests"
+
+
+def row_numbers(rows: Iterable[int]) -> np.ndarray:
+    """A finding's exchanges or connections as an array."""
+    return rows.astype("i8") if isinstance(rows, np.ndarray) else np.array(list(rows), "i8")
+
+
+def share(part: int, whole: int) -> str:
+    """``3.4 %``, with as many digits as tell it from nothing and from all."""
+    if not part or not whole:
+        return "0 %"
+    percent = 100 * part / whole
+    if 0 < percent < 0.01:
+        return "< 0.01 %"
+    digits = 2 if percent < 0.1 or 99.9 < percent < 100 else 1 if percent < 10 or percent > 99 else 0
+    return f"{percent:.{digits}f} %".replace("100.0 %", "100 %").replace("100.00 %", "100 %")
+
+
+def share_line(finding: Finding, legs: dict[str, LegSummary]) -> str:
+    """``12 % of backend requests, clients got 502``; "" where a finding counts nothing."""
+    if not finding.count:
+        return ""
+    whole, things = base(finding, legs)
+    said = f"{share(finding.count, whole)} of {finding.leg} {things}" if 0 < finding.count <= whole else ""
+    if len(finding.statuses) == 1:
+        got = next(iter(finding.statuses))
+        said += ", clients got " + ("no answer" if got == NO_RESPONSE else got)
+    elif finding.statuses:
+        said += f", clients got {status_list(finding.statuses)}"
+    return said.removeprefix(", ")
+
+
+def status_list(statuses: dict[str, int]) -> str:
+    """``200: 1,159, 502: 41, no answer: 2``."""
+    return ", ".join(
+        f"{'no answer' if status == NO_RESPONSE else status}: {count:,}" for status, count in statuses.items()
+    )
+
+
+def worst_first(findings: Sequence[Finding]) -> list[Finding]:
+    return sorted(findings, key=lambda finding: (-finding.severity, -finding.count, finding.cause.name))
+
+
+def verdict(analysis: Analysis) -> str:
+    """The whole capture in one sentence."""
+    account, findings = analysis.account, analysis.findings
+    errors = {finding.cause.name for finding in findings if finding.severity is Severity.ERROR}
+    warnings = {finding.cause.name for finding in findings if finding.severity is Severity.WARNING}
+    total = len(analysis.traffic.exchanges)
+    if not len(analysis.traffic.connections):
+        return "No TCP connection in this capture: nothing to judge."
+    if account.failed:
+        left = account.failed - account.explained
+        explained = f"{account.explained:,} explained" if left else "all explained"
+        because = (
+            f": {first_of(sorted(errors or warnings))}" if account.explained and (errors or warnings) else ""
+        )
+        unexplained = f"; {left:,} not explained" if left else ""
+        said = f"{account.failed:,} of {requests(analysis.traffic):,} requests failed; {explained}{because}{unexplained}"
+        return said.replace("; 0 explained; ", "; ") + "."
+    if errors:
+        return f"Connections failed before any request: {first_of(sorted(errors))}."
+    if warnings:
+        return f"No request failed, but there is something to mend: {first_of(sorted(warnings))}."
+    if not total:
+        return "No HTTP exchange in clear in this capture, and no connection failed."
+    return f"Nothing failed: {total:,} exchanges, no cause of the catalogue found."
+
+
+def client_leg(traffic: Traffic) -> int:
+    """The leg nearest to the clients that carries exchanges."""
+    counts = np.bincount(traffic.exchange_leg, minlength=3)
+    return next((leg for leg in (t.LEG_FRONTEND, t.LEG_BACKEND) if counts[leg]), t.LEG_UNKNOWN)
+
+
+def requests(traffic: Traffic) -> int:
+    """How many requests clients sent, as far as the capture shows."""
+    return int(np.count_nonzero(traffic.exchange_leg == client_leg(traffic)))
+
+
+def first_of(names: Iterable[str], most: int = 4) -> str:
+    """The first few of some names, and how many more there are."""
+    names = list(names)
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def moment(time_ns: int) -> str:
+    """RFC 3339 in UTC with the fraction's trailing zeros trimmed."""
+    seconds, fraction_ns = divmod(int(time_ns), 1_000_000_000)
+    fraction = f".{fraction_ns:09d}".rstrip("0") if fraction_ns else ""
+    return f"{_EPOCH + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%S}{fraction}Z"
+
+
+def span_ns(traffic: Traffic) -> tuple[int, int]:
+    """First and last packet time over all files that hold packets."""
+    files = [info for info in traffic.files if info.packets]
+    if not files:
+        return 0, 0
+    return min(info.first_ns for info in files), max(info.last_ns for info in files)
+
+
+def duration_text(seconds: float) -> str:
+    """``350 µs``, ``12 ms``, ``3.4 s``, ``12 min 3 s``, ``5 h 2 min`` in ASCII."""
+    if seconds < 0.001:
+        return f"{seconds * 1e6:.0f} us"
+    if seconds < 1:
+        return f"{seconds * 1e3:.3g} ms"
+    if seconds < 120:
+        return f"{seconds:.3g} s"
+    if seconds < 7200:
+        return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+    return f"{seconds // 3600:.0f} h {seconds % 3600 // 60:.0f} min"
+
+
+def size_text(size: float) -> str:
+    """``498 MB``: decimal units, three digits."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} TB"
+
+
+def server_endpoint(traffic: Traffic, key: int) -> str:
+    """The endpoint of a (server row << 16 | port) key."""
+    return endpoint(traffic.addresses[key >> 16], key & 0xFFFF)

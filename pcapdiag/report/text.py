@@ -1,0 +1,208 @@
+"""The report for a terminal: what an engineer on call wants to know in ten seconds.
+
+A report is a list of lines, a line a list of (text, style) spans, already wrapped to the width. In a pipe
+they are joined as they are, in ASCII as far as the words are ours; on a terminal rich colours them.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from typing import TextIO
+
+from pcapdiag import __version__
+from pcapdiag.analysis import Analysis
+from pcapdiag.causes.cause import Evidence, Finding, Severity
+from pcapdiag.report import summary as s
+from pcapdiag.report.facts import fact_name, fact_value
+from pcapdiag.report.printable import printable
+from pcapdiag.traffic import FileInfo
+
+Span = tuple[str, str]
+Line = list[Span]
+
+EVIDENCE_SHOWN = 3
+FRAMES_SHOWN = 8
+FACTS_SHOWN = 8
+PIPE_WIDTH = 100
+MIN_WIDTH, MAX_WIDTH = 40, 120
+STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.INFO: "bold cyan"}
+
+
+def text_report(analysis: Analysis, width: int = PIPE_WIDTH) -> str:
+    """The whole report as plain text."""
+    return "".join(f"{''.join(text for text, _ in line)}\n" for line in report_lines(analysis, width))
+
+
+def print_report(analysis: Analysis, stream: TextIO) -> None:
+    """Write the report: in colour and as wide as the terminal where `stream` is one, else plain."""
+    if not stream.isatty():
+        stream.write(text_report(analysis))
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(file=stream, highlight=False, soft_wrap=True)
+    for line in report_lines(analysis, max(MIN_WIDTH, min(console.width, MAX_WIDTH))):
+        console.print(Text.assemble(*line), overflow="ignore", crop=False)
+
+
+def report_lines(analysis: Analysis, width: int) -> Iterator[Line]:
+    """The report, line by line, none wider than `width` where words allow."""
+    width = max(MIN_WIDTH, width)
+    legs = s.leg_summaries(analysis.traffic)
+    yield from capture_lines(analysis, width)
+    yield []
+    yield from leg_lines(legs)
+    yield []
+    style = "bold red" if analysis.account.failed else "bold"
+    yield from wrapped(s.verdict(analysis), width, style=style)
+    findings = s.worst_first(analysis.findings)
+    for finding in findings:
+        yield []
+        yield from finding_lines(finding, legs, width, name_file=len(analysis.traffic.files) > 1)
+    if analysis.account.unexplained:
+        yield []
+        yield from unexplained_lines(analysis, width)
+    if not any(finding.severity > Severity.INFO for finding in findings):
+        yield []
+        yield from checked_lines(analysis, width)
+
+
+def wrapped(text: str, width: int, *, indent: int = 0, hang: int = 0, style: str = "") -> Iterator[Line]:
+    """`text`, safe to show, wrapped with `indent` blanks before it and `hang` more from line two on."""
+    for paragraph in text.split("\n\n"):
+        words = printable(" ".join(paragraph.split()))
+        for line in textwrap.wrap(
+            words,
+            width,
+            initial_indent=" " * indent,
+            subsequent_indent=" " * (indent + hang),
+            break_on_hyphens=False,
+        ):
+            yield [(line, style)]
+
+
+def capture_lines(analysis: Analysis, width: int) -> Iterator[Line]:
+    traffic = analysis.traffic
+    first_ns, last_ns = s.span_ns(traffic)
+    packets = sum(info.packets for info in traffic.files)
+    facts = [
+        f"{packets:,} packets",
+        s.size_text(sum(info.bytes for info in traffic.files)),
+        f"{s.duration_text((last_ns - first_ns) / 1e9)} from {s.moment(first_ns)}" if packets else "",
+        "/".join(sorted({link for info in traffic.files for link in info.link_types})),
+    ]
+    names = s.first_of([info.path for info in traffic.files])
+    line = f"pcapdiag {__version__}: {names}: " + ", ".join(fact for fact in facts if fact)
+    yield from wrapped(line, width, hang=2)
+    for info in traffic.files:
+        for trouble in file_troubles(info):
+            yield from wrapped(f"{info.path}: {trouble}", width, hang=2, style="yellow")
+    reason = f" ({traffic.alb_reason})" if traffic.alb_reason else ""
+    yield from wrapped(f"Load balancer: {s.first_of(traffic.alb) or 'none found'}{reason}", width, hang=2)
+    reason = f" ({analysis.profile_reason})" if analysis.profile_reason else ""
+    yield from wrapped(f"Profile: {analysis.profile.name}{reason}", width, hang=2)
+
+
+def file_troubles(info: FileInfo) -> Iterator[str]:
+    """What makes a file less than a full record of the wire."""
+    if info.damage:
+        yield f"damaged at byte {info.damage_offset:,}: {info.damage}; all before it was analysed"
+    if info.truncated_packets:
+        yield f"{info.truncated_packets:,} packets cut short by the snaplen"
+    if info.dropped_packets:
+        yield f"{info.dropped_packets:,} packets dropped while capturing"
+
+
+def leg_lines(legs: dict[str, s.LegSummary]) -> Iterator[Line]:
+    """The legs as a table."""
+    titles = ("leg", "connections", "exchanges", "peers", "retransmitted", "statuses")
+    rows = [
+        (
+            name,
+            f"{leg.connections:,}",
+            f"{leg.exchanges:,}",
+            f"{leg.peers:,}",
+            f"{leg.retransmissions:,} ({s.share(leg.retransmissions, leg.packets)})",
+            status_cell(leg.statuses),
+        )
+        for name, leg in legs.items()
+        if leg.connections
+    ]
+    if not rows:
+        yield [("No TCP connection.", "")]
+        return
+    widths = [max(len(row[column]) for row in (titles, *rows)) for column in range(len(titles) - 1)]
+    for row in (titles, *rows):
+        cells = [row[0].ljust(widths[0])]
+        cells += [cell.rjust(size) for cell, size in zip(row[1:-1], widths[1:], strict=True)]
+        yield [("  ".join([*cells, row[-1]]), "dim" if row is titles else "")]
+
+
+def status_cell(statuses: dict[str, int], most: int = 5) -> str:
+    shown = dict(list(statuses.items())[:most])
+    rest = sum(statuses.values()) - sum(shown.values())
+    return s.status_list(shown) + (f", others: {rest:,}" if rest else "")
+
+
+def finding_lines(
+    finding: Finding, legs: dict[str, s.LegSummary], width: int, *, name_file: bool = False
+) -> Iterator[Line]:
+    line = s.share_line(finding, legs)
+    yield [
+        (finding.severity.word.upper(), STYLES[finding.severity]),
+        (f"  {finding.cause.name}", "bold"),
+        (f"  {line}" if line else "", ""),
+    ]
+    yield from wrapped(finding.title, width, indent=2, style="bold")
+    yield from wrapped(finding.explanation, width, indent=2)
+    facts = [f"{fact_name(k)} {fact_value(k, v)}" for k, v in list(finding.facts.items())[:FACTS_SHOWN]]
+    if facts:
+        yield from wrapped("Measured: " + ", ".join(facts), width, indent=2, hang=2)
+    if finding.peers:
+        yield from wrapped(f"Peers: {s.first_of(finding.peers)}", width, indent=2, hang=2)
+    for also in finding.also:
+        yield from wrapped(f"Also seen: {also}", width, indent=2, hang=2)
+    if finding.evidence:
+        left = len(finding.evidence) - EVIDENCE_SHOWN
+        yield [("  Evidence" + (f" ({EVIDENCE_SHOWN} of {len(finding.evidence)})" if left > 0 else ""), "")]
+        for item in finding.evidence[:EVIDENCE_SHOWN]:
+            yield from evidence_lines(item, width, name_file)
+    if finding.remedy:
+        yield [("  Fix", "")]
+    for remedy in finding.remedy:
+        yield from wrapped(f"- {remedy}", width, indent=4, hang=2, style="green")
+
+
+def evidence_lines(item: Evidence, width: int, name_file: bool) -> Iterator[Line]:
+    frames = ", ".join(str(frame) for frame in item.frames[:FRAMES_SHOWN])
+    if len(item.frames) > FRAMES_SHOWN:
+        frames += ", ..."
+    where = f"frame{'s' if len(item.frames) != 1 else ''} {frames}" if item.frames else "connection"
+    file = f" of {item.file}" if item.file and name_file else ""
+    line = f"- {where}{file} at {s.moment(item.time_ns)[11:]}, {item.client} -> {item.server}"
+    yield from wrapped(line + (f": {item.note}" if item.note else ""), width, indent=4, hang=2)
+    if item.display_filter:  # never wrapped: it is there to be copied
+        yield [(f"      {printable(item.display_filter)}", "cyan")]
+
+
+def unexplained_lines(analysis: Analysis, width: int) -> Iterator[Line]:
+    yield [("NOT EXPLAINED", "bold yellow")]
+    for left in analysis.account.unexplained:
+        status = "without an answer" if left.status == s.NO_RESPONSE else f"with {left.status}"
+        line = f"{left.count:,} {left.leg} exchange{'s' if left.count != 1 else ''} {status}: {left.missing}"
+        yield from wrapped(f"- {line}", width, indent=2, hang=2)
+
+
+def checked_lines(analysis: Analysis, width: int) -> Iterator[Line]:
+    """What was looked at, where nothing is wrong."""
+    traffic = analysis.traffic
+    legs = s.leg_summaries(traffic)
+    seen = [name for name in ("frontend", "backend") if name in legs and legs[name].connections]
+    said = f"Checked: {len(traffic.connections):,} connections, {len(traffic.exchanges):,} exchanges"
+    said += f" on the {' and '.join(seen)} leg{'s' if len(seen) > 1 else ''}" if seen else ""
+    if len(seen) == 1:
+        other = "backend" if seen == ["frontend"] else "frontend"
+        said += f"; the {other} leg is not in this capture, so what happened there was not judged"
+    yield from wrapped(said + ".", width, hang=2)

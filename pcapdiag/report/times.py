@@ -1,0 +1,57 @@
+"""Where time went: how long backends took to answer, in percentiles and as a distribution."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pcapdiag import tables as t
+from pcapdiag.report.summary import server_endpoint
+from pcapdiag.traffic import Traffic
+
+SERVERS_SHOWN = 12
+BINS_PER_DECADE = 8
+LOWEST_US, DECADES = 10, 8  # 10 us to 1,000 s
+PERCENTILES = (50, 90, 99)
+_EDGES_US = LOWEST_US * 10 ** (np.arange(1, DECADES * BINS_PER_DECADE) / BINS_PER_DECADE)
+
+
+def response_times(traffic: Traffic) -> dict[str, Any]:
+    """For each server of the leg behind the load balancer: from the request's last byte to the first answered."""
+    counts = np.bincount(traffic.exchange_leg, minlength=3)
+    leg = next((n for n in (t.LEG_BACKEND, t.LEG_FRONTEND) if counts[n]), t.LEG_UNKNOWN)
+    exchanges = traffic.exchanges
+    end, start = exchanges["request_end_us"], exchanges["response_start_us"]
+    rows = np.flatnonzero((traffic.exchange_leg == leg) & (end != t.NEVER) & (start != t.NEVER))
+    wait_us = np.maximum(start[rows].astype("i8") - end[rows], 0)
+    on = exchanges["connection"][rows]
+    endpoints = traffic.connections["server"].astype("i8") << 16 | traffic.connections["server_port"]
+    keys, server_of = np.unique(endpoints, return_inverse=True)
+    # One sort of (server, wait) gives every server's percentiles.
+    ordered = np.sort(server_of[on].astype("i8") << 33 | wait_us)
+    bounds = np.searchsorted(ordered, np.arange(len(keys) + 1, dtype="i8") << 33)
+    sizes = np.diff(bounds)
+    busiest = np.argsort(-sizes, kind="stable")[:SERVERS_SHOWN]
+    waits = {n: ordered[bounds[n] : bounds[n + 1]] & ((1 << 33) - 1) for n in busiest.tolist() if sizes[n]}
+    return {
+        "leg": t.LEGS[leg],
+        "bins": {"lowest_us": LOWEST_US, "per_decade": BINS_PER_DECADE, "count": DECADES * BINS_PER_DECADE},
+        "servers": [
+            {"name": server_endpoint(traffic, int(keys[n])), **distribution(sorted_us)}
+            for n, sorted_us in waits.items()
+        ],
+        "more_servers": int(np.count_nonzero(sizes)) - len(waits),
+    }
+
+
+def distribution(sorted_us: np.ndarray) -> dict[str, Any]:
+    """Percentiles and histogram of sorted times."""
+    last = len(sorted_us) - 1
+    cuts = np.searchsorted(sorted_us, _EDGES_US)
+    return {
+        "count": len(sorted_us),
+        **{f"p{p}_us": int(sorted_us[round(last * p / 100)]) for p in PERCENTILES},
+        "max_us": int(sorted_us[-1]),
+        "histogram": np.diff(np.concatenate([[0], cuts, [len(sorted_us)]])).tolist(),
+    }

@@ -1,0 +1,239 @@
+"""The cold path: packets of a few connections, read a second time to prove what was found.
+
+The tables hold no packets, so a `Wire` reads the needed frame ranges of the files again, decodes them with
+the same kernel as the first pass, and keeps the packets of the connections asked for. Ask for many at once
+(`collect`): ranges that touch are read once. What is read is bounded by the ranges and by `limit`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from pcapdiag import tables as t
+from pcapdiag.malformed import why_malformed
+from pcapdiag.traffic import Traffic
+from pcapdiag.wirepacket import (
+    MODULUS,
+    STREAM_LIMIT,
+    Key,
+    Span,
+    WirePacket,
+    address_number,
+    head_of,
+    in_order,
+    merged,
+    packet_key,
+    signed,
+)
+
+if TYPE_CHECKING:
+    from pcapdiag.capture import CaptureFile
+
+HANDSHAKE_FRAMES = 200  # where a connection's initial sequence numbers are looked for
+PACKET_LIMIT = 10_000  # packets of one connection kept by one call
+MESSAGE_LIMIT = 1 << 18
+TARGET_COMPARED = 32  # characters of the target by which a request is found in the stream
+
+
+class Captured(Protocol):
+    """What a Wire needs of an Analysis."""
+
+    @property
+    def traffic(self) -> Traffic: ...
+
+    @property
+    def capture_files(self) -> list[CaptureFile]: ...
+
+
+class Wire:
+    """Reads packets of an analysis's connections again."""
+
+    def __init__(self, analysis: Captured) -> None:
+        self.traffic = analysis.traffic
+        self._files = analysis.capture_files
+        self._bases: dict[tuple[int, int], int] = {}  # (connection, direction) -> initial sequence number
+
+    def packets(
+        self,
+        connection: int,
+        first_frame: int | None = None,
+        last_frame: int | None = None,
+        limit: int = PACKET_LIMIT,
+    ) -> list[WirePacket]:
+        """A connection's packets between two running frames, at most `limit`."""
+        row = self.traffic.connections[connection]
+        first = int(row["first_frame"]) if first_frame is None else first_frame
+        last = int(row["last_frame"]) if last_frame is None else last_frame
+        return self.collect([Span(connection, first, last)], limit).get(connection, [])
+
+    def collect(self, spans: Iterable[Span], limit: int = PACKET_LIMIT) -> dict[int, list[WirePacket]]:
+        """Each connection's packets in its spans, by one pass over the frames they cover."""
+        wanted = [self._clipped(span) for span in spans]
+        shown: dict[int, list[tuple[int, int]]] = {}
+        for span in wanted:
+            shown.setdefault(span.connection, []).append((span.first_frame, span.last_frame))
+        handshakes = [
+            self._handshake(connection) for connection in shown if (connection, 0) not in self._bases
+        ]
+        found: dict[int, list[WirePacket]] = {connection: [] for connection in shown}
+        for connection, packet in self.each([*wanted, *handshakes]):
+            self._learn_bases(connection, packet)
+            kept = found[connection]
+            if len(kept) < limit and any(a <= packet.running <= b for a, b in shown[connection]):
+                kept.append(packet)
+        return {
+            connection: [self._relative(connection, p) for p in kept] for connection, kept in found.items()
+        }
+
+    def stream(
+        self,
+        connection: int,
+        direction: int,
+        first_frame: int | None = None,
+        last_frame: int | None = None,
+        limit_bytes: int = STREAM_LIMIT,
+    ) -> bytes:
+        """The bytes of one direction in order, each once, up to the first that the capture does not hold."""
+        packets = self.packets(connection, first_frame, last_frame)
+        return in_order((p for p in packets if p.direction == direction and p.icmp is None), limit_bytes)
+
+    def request_head(self, exchange: int) -> bytes:
+        """Start line and header fields of a request as sent, to the empty line or as far as captured."""
+        return head_of(self.message(exchange, 0))
+
+    def response_head(self, exchange: int) -> bytes:
+        """The same of the (final) response."""
+        return head_of(self.message(exchange, 1))
+
+    def why_malformed(self, exchange: int, direction: int) -> str:
+        """What is wrong with a request (0) or response (1), in words; "" when nothing is."""
+        return why_malformed(self.message(exchange, direction), direction)
+
+    def message(self, exchange: int, direction: int, limit_bytes: int = MESSAGE_LIMIT) -> bytes:
+        """The bytes of an exchange's request (0) or response (1), and what follows in its last packet."""
+        row = self.traffic.exchanges[exchange]
+        side = "response" if direction else "request"
+        first, last = int(row[f"{side}_frame"]), int(row[f"{side}_end_frame"])
+        if not first:
+            return b""
+        stream = self.stream(int(row["connection"]), direction, first, max(first, last), limit_bytes)
+        known = b"HTTP/1.%d %d" if direction else self.traffic.method(exchange).encode()
+        if direction:
+            starts = [stream.find(known % (minor, int(row["status"]))) for minor in (1, 0)]
+        else:
+            target = self.traffic.target(exchange)[:TARGET_COMPARED].encode("utf-8", "surrogateescape")
+            starts = [stream.find(known + b" " + target)]
+        return stream[max(0, min((at for at in starts if at >= 0), default=0)) :]
+
+    def _clipped(self, span: Span) -> Span:
+        row = self.traffic.connections[span.connection]
+        first = max(span.first_frame, int(row["first_frame"]))
+        return Span(span.connection, first, min(span.last_frame, int(row["last_frame"])))
+
+    def _handshake(self, connection: int) -> Span:
+        row = self.traffic.connections[connection]
+        first = int(row["first_frame"])
+        return Span(connection, first, min(first + HANDSHAKE_FRAMES, int(row["last_frame"])))
+
+    def each(self, spans: list[Span]) -> Iterator[tuple[int, WirePacket]]:
+        """(connection, packet with raw sequence numbers) of all packets in the spans."""
+        from pcapdiag.packets import Decoder
+
+        decoder = Decoder()
+        owners = self._owners(spans)
+        ports = np.array(sorted({port for key in owners for port in (key[1] << 16 | key[3],)}), "u4")
+        for first, last in merged((span.first_frame, span.last_frame) for span in spans):
+            for index, frames in self._in_files(first, last):
+                before = self.traffic.files[index].first_frame - 1
+                for batch in self._files[index].reread(*frames):
+                    rows = decoder.decode(batch.data, batch.records, before + batch.first_frame)
+                    pairs = rows["src_port"].astype("u4") << 16 | rows["dst_port"]
+                    for row in rows[np.isin(pairs, ports) & (rows["kind"] != t.KIND_DNS)]:
+                        if not first <= row["frame"] <= last:
+                            continue
+                        for span in owners.get(packet_key(row), ()):
+                            if span.first_frame <= row["frame"] <= span.last_frame:
+                                yield span.connection, self._packet(span, row, batch, index, before)
+                                break
+
+    def _owners(self, spans: list[Span]) -> dict[Key, list[Span]]:
+        """Source and destination of a packet -> the spans it may belong to."""
+        owners: dict[Key, list[Span]] = {}
+        for span in spans:
+            client, server = self._endpoints(span.connection)
+            for key in ((*client, *server), (*server, *client)):
+                owners.setdefault(key, []).append(span)
+        return owners
+
+    def _endpoints(self, connection: int) -> tuple[tuple[int, int], tuple[int, int]]:
+        row = self.traffic.connections[connection]
+        client, server = (address_number(self.traffic.addresses[row[side]]) for side in ("client", "server"))
+        return (client, int(row["client_port"])), (server, int(row["server_port"]))
+
+    def _in_files(self, first: int, last: int) -> Iterator[tuple[int, tuple[int, int]]]:
+        """(file, its own frames) of a range of running frames."""
+        for index, info in enumerate(self.traffic.files):
+            before = info.first_frame - 1
+            low, high = max(first - before, 1), min(last - before, info.packets)
+            if low <= high:
+                yield index, (low, high)
+
+    def _packet(self, span: Span, row: np.void, batch, index: int, before: int) -> WirePacket:  # type: ignore[no-untyped-def]
+        record = batch.records[int(row["frame"]) - before - batch.first_frame]
+        off, payload_off = int(record["off"]), int(row["payload_off"])
+        is_icmp = row["kind"] == t.KIND_ICMP
+        client = self._endpoints(span.connection)[0]
+        return WirePacket(
+            file=index,
+            frame=int(row["frame"]) - before,
+            running=int(row["frame"]),
+            time_ns=int(row["time_ns"]),
+            direction=0 if packet_key(row)[:2] == client else 1,
+            seq=int(row["seq"]),
+            ack=int(row["ack"]),
+            flags=0 if is_icmp else int(row["flags"]),
+            window=int(row["window"]),
+            payload_len=0 if is_icmp else int(row["payload_len"]),
+            payload=b""
+            if is_icmp
+            else bytes(batch.data[payload_off : payload_off + int(row["captured_len"])]),
+            record=bytes(batch.data[off : off + int(record["caplen"])]),
+            wirelen=int(record["wirelen"]),
+            link=int(record["link"]),
+            interface=int(record["interface"]),
+            sack=tuple(
+                (int(row[f"sack{i}_left"]), int(row[f"sack{i}_right"]))
+                for i in range(min(int(row["sack_count"]), 4))
+            ),
+            icmp=(int(row["icmp_type"]), int(row["icmp_code"])) if is_icmp else None,
+        )
+
+    def _learn_bases(self, connection: int, packet: WirePacket) -> None:
+        """Remember the initial sequence numbers; without a SYN, the first byte seen counts as number 1."""
+        if packet.icmp:
+            return
+        own, other = (connection, packet.direction), (connection, 1 - packet.direction)
+        if packet.flags & t.SYN:
+            self._bases[own] = packet.seq
+        else:
+            self._bases.setdefault(own, (packet.seq - 1) % MODULUS)
+        if packet.flags & t.ACK:
+            self._bases.setdefault(other, (packet.ack - 1) % MODULUS)
+
+    def _relative(self, connection: int, packet: WirePacket) -> WirePacket:
+        own = self._bases.get((connection, packet.direction), 0)
+        other = self._bases.get((connection, 1 - packet.direction), 0)
+        row = self.traffic.connections[connection]
+        scale = int(row["server_wscale"] if packet.direction else row["client_wscale"])
+        both = row["server_wscale"] >= 0 and row["client_wscale"] >= 0 and not packet.flags & t.SYN
+        return replace(
+            packet,
+            seq=signed(packet.seq - own),
+            ack=signed(packet.ack - other) if packet.flags & t.ACK else 0,
+            window=packet.window << scale if both else packet.window,
+            sack=tuple((signed(left - other), signed(right - other)) for left, right in packet.sack),
+        )
