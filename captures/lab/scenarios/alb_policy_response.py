@@ -1,0 +1,46 @@
+"""The load balancer answered by rule, without asking a backend."""
+
+from captures.lab.backends import answers
+from captures.lab.scenario import Lab, scenario
+
+
+@scenario("a fixed page, a redirect, and 403 by a firewall rule, all made by the balancer", "alb client")
+def haproxy_rules(lab: Lab) -> None:
+    """Information only; count: answers by rule, from the client's log."""
+    lab.site()
+    lab.haproxy(
+        frontend='http-request return status 200 content-type text/plain string "soon" hdr Server awselb/2.0 if { path /soon }\n'
+        "  http-request redirect location https://shop.example.com/ code 301 if { path /old }\n"
+        "  http-request deny deny_status 403 if { path_beg /admin }"
+    )
+    client = lab.client()
+    with lab.recording(), lab.healthy_traffic():
+        for path in ("/soon", "/old", "/admin") * 2:
+            client.get(path, note="rule")
+    lab.expect("alb-policy-response", lab.count(status=403, note="rule"), severity="info", count_within=4)
+
+
+@scenario("401 by the balancer's authentication rule")
+def nginx_authentication(lab: Lab) -> None:
+    """Information only; count: 401s in the client's log."""
+    lab.site()
+    users = lab.folder / "users"
+    users.write_text("admin:{PLAIN}secret\n")
+    lab.nginx(server=f'location /api/private {{ auth_basic "shop"; auth_basic_user_file {users}; proxy_pass http://site; }}')
+    client = lab.client()
+    with lab.recording(), lab.healthy_traffic():
+        for _ in range(3):
+            client.get("/api/private", note="rule")
+    lab.expect("alb-policy-response", lab.count(status=401, note="rule"), severity="info")
+
+
+@scenario("403 made by the backend")
+def near_miss_backend_403(lab: Lab) -> None:
+    """The application's own answer."""
+    lab.site()
+    lab.faulty({"/faulty/admin": answers("403 Forbidden", b"no\n")})
+    lab.haproxy()
+    client = lab.client()
+    with lab.recording(), lab.healthy_traffic():
+        for _ in range(3):
+            client.get("/faulty/admin")

@@ -1,0 +1,72 @@
+"""The backend resets a connection on which a request is outstanding."""
+
+import time
+
+from captures.lab.backends import FaultyServer, Peer, Request, after, head, resets
+from captures.lab.scenario import FAULTY, Lab, scenario
+
+
+def _crash_in_mid_answer(peer: Peer, _request: Request) -> None:
+    peer.send(head("200 OK", "Content-Length: 5000") + b"x" * 1200)
+    after(0.05, resets)(peer, _request)
+
+
+def _record(lab: Lab, balancer: str, routes: dict, requests: int) -> FaultyServer:
+    """Requests that meet the fault, between others to the same server that do not."""
+    lab.site()
+    server = lab.faulty(routes)
+    lab.balance(balancer)
+    client = lab.client()
+    with lab.recording(), lab.healthy_traffic():
+        for _ in range(requests):
+            client.get("/faulty/works")
+            client.get("/faulty/crash", note="fault")
+    return server
+
+
+@scenario("a server process dies on some requests: RST in place of an answer, 502 from HAProxy", "alb client backend")
+def haproxy_before_response(lab: Lab) -> None:
+    """The server resets after reading the request and 50 ms; count: 502s in the client's log."""
+    _record(lab, "haproxy", {"/faulty/crash": after(0.05, resets)}, 4)
+    lab.expect("backend-reset", lab.count(status=502, note="fault"), at="alb backend")
+    lab.check(f"tcp.flags.reset == 1 && ip.src == {FAULTY}", 4, 4)
+    lab.check("http.response.code == 502", 4, 4)
+
+
+@scenario("the same through nginx")
+def nginx_before_response(lab: Lab) -> None:
+    """The server resets after reading the request and 50 ms; count: 502s in the client's log."""
+    _record(lab, "nginx", {"/faulty/crash": after(0.05, resets)}, 3)
+    lab.expect("backend-reset", lab.count(status=502, note="fault"))
+    lab.check(f"tcp.flags.reset == 1 && ip.src == {FAULTY}", 3, 3)
+
+
+@scenario("RST in the middle of the body: the client got 200 and a cut body")
+def nginx_mid_response(lab: Lab) -> None:
+    """The server sends 1,200 of 5,000 body bytes and resets; count: cut responses in the client's log."""
+    _record(lab, "nginx", {"/faulty/crash": _crash_in_mid_answer}, 3)
+    cut = [o for o in lab.outcomes(note="fault") if o.error]
+    lab.expect("backend-reset", len(cut))
+    lab.check(f"tcp.flags.reset == 1 && ip.src == {FAULTY}", 3, 3)
+
+
+@scenario("RSTs that harm nobody: after a whole response, and on an idle connection")
+def near_miss_reset_after_response(lab: Lab) -> None:
+    """The server answers in full, then resets: 50 ms later on some connections, after 0.3 s idle on others."""
+
+    def reset_when_idle(peer: Peer, request: Request) -> None:
+        peer.answer()
+        after(0.05 if request.path.endswith("soon") else 0.3, resets)(peer, request)
+
+    lab.site()
+    lab.faulty({"/faulty": reset_when_idle})
+    lab.haproxy()
+    client = lab.client()
+    with lab.recording(), lab.healthy_traffic():
+        for path in ("/faulty/soon", "/faulty/idle") * 2:
+            connection = client.connect()
+            connection.request(path)
+            time.sleep(0.5)
+            connection.close()
+    lab.check(f"tcp.flags.reset == 1 && ip.src == {FAULTY}", 4)
+    lab.check("http.response.code == 502", 0, 0)

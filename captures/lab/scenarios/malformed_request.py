@@ -1,0 +1,55 @@
+"""The client's request is not HTTP/1.1."""
+
+from captures.lab.scenario import Lab, scenario
+
+HOST = b"Host: shop.example.com\r\n"
+BROKEN = (
+    b"GET /api items HTTP/1.1\r\n" + HOST + b"\r\n",
+    b"GET /api/items HTTQ/1.1\r\n" + HOST + b"\r\n",
+    b"GET /api/items HTTP/1.1\r\n" + HOST + b"X Trace: 1\r\n\r\n",
+    b"GET /api/items HTTP/1.1\r\n\r\n",
+    b"POST /api/items HTTP/1.1\r\n" + HOST + b"Content-Length: 3\r\nContent-Length: 5\r\n\r\nabc",
+    b"POST /api/items HTTP/1.1\r\n" + HOST + b"Content-Length: abc\r\n\r\nabc",
+    b"POST /api/items HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\nabc\r\n0\r\n\r\n",
+)
+
+
+def _ask(lab: Lab, balancer: str, requests: tuple[bytes, ...]) -> None:
+    lab.site()
+    lab.balance(balancer)
+    client = lab.client()
+    with lab.recording(), lab.healthy_traffic():
+        for request in requests:
+            client.once(request, note="fault")
+            client.get("/api/items")
+
+
+@scenario("a space in the target, a wrong version, a space in a header's name, no Host, bad lengths, a bad chunk: 400", "alb client")
+def nginx_seven(lab: Lab) -> None:
+    """Seven kinds, of which nginx refuses those counted: 400s in the client's log."""
+    _ask(lab, "nginx", BROKEN)
+    lab.expect("malformed-request", lab.count(status=400, note="fault"), at="alb client")
+
+
+@scenario("the same through HAProxy")
+def haproxy_seven(lab: Lab) -> None:
+    """Seven kinds, of which HAProxy refuses those counted: 400s in the client's log."""
+    _ask(lab, "haproxy", BROKEN)
+    lab.expect("malformed-request", lab.count(status=400, note="fault"))
+
+
+@scenario("unusual and allowed: absolute form, OPTIONS *, HTTP/1.0 without Host, odd methods and field values")
+def near_miss_unusual(lab: Lab) -> None:
+    """All are legal; the balancer and the site answer each in their way."""
+    _ask(
+        lab,
+        "haproxy",
+        (
+            b"GET http://shop.example.com/api/items HTTP/1.1\r\n" + HOST + b"\r\n",
+            b"GET /api/items HTTP/1.0\r\n\r\n",
+            b"\r\nGET /api/items?q=a+b HTTP/1.1\r\n" + HOST + b"X-Empty:\r\nX-Tabs:\t a\t\r\n\r\n",
+            b"POST /api/items HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n3;n=v\r\nabc\r\n0\r\nX-T: 1\r\n\r\n",
+        ),
+    )
+    if bad := [o for o in lab.outcomes() if not o.ok]:
+        raise RuntimeError(f"a legal request failed: {bad}")
