@@ -13,7 +13,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pcapdiag.analysis import Account, Analysis, Unexplained, analyze
+    from pcapdiag.analysis import Analysis, analyze
+    from pcapdiag.causes.account import Account, Unexplained
     from pcapdiag.causes.cause import Cause, Evidence, Finding, Severity
     from pcapdiag.errors import CaptureError, PcapdiagError
     from pcapdiag.traffic import FileInfo, Traffic
@@ -39,7 +40,8 @@ __all__ = [
 ]
 
 _HOMES = {
-    "pcapdiag.analysis": ("Account", "Analysis", "Unexplained", "analyze"),
+    "pcapdiag.analysis": ("Analysis", "analyze"),
+    "pcapdiag.causes.account": ("Account", "Unexplained"),
     "pcapdiag.causes.cause": ("Cause", "Evidence", "Finding", "Severity"),
     "pcapdiag.errors": ("CaptureError", "PcapdiagError"),
     "pcapdiag.traffic": ("FileInfo", "Traffic"),

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import BinaryIO, Union
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Union
 
 import numpy as np
 
 from pcapdiag import tables as t
-from pcapdiag.capture import Batch, CaptureFile, open_captures
-from pcapdiag.causes.account import Account, Unexplained
-from pcapdiag.causes.cause import Finding
-from pcapdiag.causes.verdict import judge
+from pcapdiag.ahead import ahead
+from pcapdiag.capture import KEPT, Batch, CaptureFile, open_captures
 from pcapdiag.http import Framer
-from pcapdiag.legs import find_legs
 from pcapdiag.packets import Decoder
-from pcapdiag.profiles import Profile, guess_profile, load_profile
 from pcapdiag.tcp import Tracker
 from pcapdiag.traffic import Traffic, address_text
-from pcapdiag.wire import Wire
 
-__all__ = ["Account", "Analysis", "Source", "Unexplained", "analyze", "packet_rows", "read"]
+if TYPE_CHECKING:
+    from pcapdiag.causes.account import Account
+    from pcapdiag.causes.cause import Finding
+    from pcapdiag.profiles import Profile
 
 #: A path, "-" for standard input, or an open binary file.
 Source = Union[str, "os.PathLike[str]", BinaryIO]
@@ -45,7 +45,7 @@ def analyze(
     *,
     alb: Sequence[str] = (),
     profile: str | None = None,
-    profile_file: str | os.PathLike[str] | None = None,
+    profile_file: str | Path | None = None,
     only: Sequence[str] = (),
     ignore: Sequence[str] = (),
     progress: Callable[[int], None] | None = None,
@@ -59,7 +59,17 @@ def analyze(
     Raises CaptureError where an input is no capture, PcapdiagError where an option has no meaning.
     """
     files = open_captures(sources(paths))
+    threading.Thread(target=_warm_up, name="judges", daemon=True).start()
+    if alb or profile or profile_file:
+        _check_options(alb, profile, profile_file)
     traffic = read(files, progress)
+
+    from pcapdiag.causes import judge
+    from pcapdiag.causes.account import Account
+    from pcapdiag.legs import find_legs
+    from pcapdiag.profiles import guess_profile, load_profile
+    from pcapdiag.wire import Wire
+
     find_legs(traffic, alb)
     if profile is None:
         chosen, reason = guess_profile(traffic)
@@ -73,29 +83,56 @@ def analyze(
     return analysis
 
 
+def _warm_up() -> None:
+    """Import what judges while the kernels, which leave the interpreter free, read the capture."""
+    from pcapdiag import legs, profiles, wire  # noqa: F401
+    from pcapdiag.causes.catalogue import catalogue
+
+    catalogue()
+
+
+def _check_options(alb: Sequence[str], profile: str | None, profile_file: str | Path | None) -> None:
+    """Refuse what cannot be meant before gigabytes are read."""
+    from pcapdiag.legs import networks
+    from pcapdiag.profiles import load_profile
+
+    networks(alb)
+    load_profile(profile or "generic", profile_file)
+
+
 def sources(paths: Source | Sequence[Source]) -> list[Source]:
     """A list of sources out of one or several."""
     if isinstance(paths, (str, os.PathLike)) or hasattr(paths, "read"):
         return [paths]  # type: ignore[list-item]
-    return list(paths)  # type: ignore[arg-type]
+    return list(paths)
 
 
 def read(files: Sequence[CaptureFile], progress: Callable[[int], None] | None = None) -> Traffic:
     """The connections and exchanges of these captures; who is who is not known yet."""
-    tracker_framer = Framer()
-    tracker = Tracker(tracker_framer.follow)
-    tracker_framer.attach(tracker)
-    decoder = Decoder()
+    framer = Framer()
+    tracker = Tracker(framer.follow)
+    framer.attach(tracker)
+    decoder = Decoder(kept=KEPT)
+    current = -1
+    for index, batch, packets in ahead(decoded(files, decoder, progress), KEPT - 1):
+        if index != current:
+            current = index
+            tracker.begin_file(index, files[index].info.vantage)
+        tracker.track(batch.data, packets)
+    tracker.end_vantage()
+    return traffic_of(files, tracker, framer, decoder)
+
+
+def decoded(
+    files: Sequence[CaptureFile], decoder: Decoder, progress: Callable[[int], None] | None
+) -> Iterator[tuple[int, Batch, np.ndarray]]:
+    """(file index, batch, tables.Packet rows) of all files in turn; frames run on from file to file."""
     total = 0
     for index, file in enumerate(files):
         file.info.first_frame = total + 1
-        tracker.begin_file(index, file.info.vantage)
         for batch in file.batches(offset_progress(progress, files, index)):
-            packets = decoder.decode(batch.data, batch.records, total + batch.first_frame)
-            tracker.track(batch.data, packets)
+            yield index, batch, decoder.decode(batch.data, batch.records, total + batch.first_frame)
         total += file.info.packets
-    tracker.end_vantage()
-    return traffic_of(files, tracker, tracker_framer, decoder)
 
 
 def offset_progress(
@@ -108,7 +145,9 @@ def offset_progress(
     return lambda done: progress(before + done)
 
 
-def packet_rows(paths: Source | Sequence[Source]) -> Iterator[tuple[CaptureFile, Batch, np.ndarray, np.ndarray]]:
+def packet_rows(
+    paths: Source | Sequence[Source],
+) -> Iterator[tuple[CaptureFile, Batch, np.ndarray, np.ndarray]]:
     """(file, batch, tables.Packet rows, analysis flags) of each batch; frames count from 1 in each file."""
     tracker = Tracker()
     decoder = Decoder()
@@ -159,15 +198,23 @@ def swap_roles(connections: np.ndarray, troubles: np.ndarray, events: np.ndarray
     if not swapped.any():
         return
     rows = np.flatnonzero(swapped)
-    for name in connections.dtype.names:
+    for name in connections.dtype.names or ():
         if name == "client" or name.startswith("client_"):
             other = name.replace("client", "server", 1)
             kept = connections[name][rows].copy()
             connections[name][rows] = connections[other][rows]
             connections[other][rows] = kept
-    for a, b in ((t.CONN_FIN_CLIENT, t.CONN_FIN_SERVER), (t.CONN_RST_CLIENT, t.CONN_RST_SERVER), (t.CONN_DATA_CLIENT, t.CONN_DATA_SERVER)):
+    for a, b in (
+        (t.CONN_FIN_CLIENT, t.CONN_FIN_SERVER),
+        (t.CONN_RST_CLIENT, t.CONN_RST_SERVER),
+        (t.CONN_DATA_CLIENT, t.CONN_DATA_SERVER),
+    ):
         flags = connections["flags"][rows]
-        both = (flags & ~np.uint32(a | b)) | np.where(flags & a, np.uint32(b), 0) | np.where(flags & b, np.uint32(a), 0)
+        both = (
+            (flags & ~np.uint32(a | b))
+            | np.where(flags & a, np.uint32(b), 0)
+            | np.where(flags & b, np.uint32(a), 0)
+        )
         connections["flags"][rows] = both.astype("u4")
     closed = connections["closed_by"][rows]
     connections["closed_by"][rows] = np.where(closed == 255, closed, 1 - closed)

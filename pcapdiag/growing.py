@@ -17,7 +17,9 @@ class Growing:
     ``bind(name, array)`` hands it to the kernel. While the array moves, the kernel holds an empty one.
     """
 
-    def __init__(self, bind: Callable[[str, np.ndarray], None], name: str, dtype: np.dtype, rows: int) -> None:
+    def __init__(
+        self, bind: Callable[[str, np.ndarray], None], name: str, dtype: np.dtype, rows: int
+    ) -> None:
         self._bind, self._name = bind, name
         self.rows = np.zeros(rows, dtype)
         bind(name, self.rows)

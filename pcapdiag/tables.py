@@ -213,8 +213,9 @@ Connection = np.dtype(
         ("server_rtt_us", "u4"),
         ("client_mean_rtt_us", "u4"),  # mean of the same samples
         ("server_mean_rtt_us", "u4"),
-        ("client_close_acked", "u4"),  # when each side first sent FIN or RST: how many bytes of the other side's
-        ("server_close_acked", "u4"),  # stream it had acknowledged by then (mod 2**32)
+        # when each side first sent FIN or RST: bytes of the other's stream it had acknowledged, mod 2**32
+        ("client_close_acked", "u4"),
+        ("server_close_acked", "u4"),
         ("first_exchange", "u4"),  # row in exchanges, chained by `next`
         ("exchanges", "u4"),
         ("flags", "u4"),
@@ -311,7 +312,8 @@ END_BY_CLOSE = 7  # body delimited by close: ended properly by FIN
 END_UPGRADED = 8  # became a tunnel (101 or CONNECT)
 END_MALFORMED = 9  # framing could not go on
 END_NAMES = (
-    "none", "complete", "open", "fin", "rst-by-sender", "rst-by-receiver", "gap", "closed", "upgraded", "malformed",
+    "none", "complete", "open", "fin", "rst-by-sender", "rst-by-receiver", "gap", "closed", "upgraded",
+    "malformed",
 )  # fmt: skip
 
 # Exchange flags. REQ_* of the request, RSP_* of the response.
@@ -366,7 +368,7 @@ Exchange = np.dtype(
         ("next", "u4"),  # the connection's next exchange, NONE at the last
         ("target", "u4"),  # row in Traffic.strings
         ("host", "u4"),
-        ("trace", "u4"),  # hash of a trace id header (X-Amzn-Trace-Id Root, traceparent, X-Request-Id), 0 = none
+        ("trace", "u4"),  # hash of X-Amzn-Trace-Id's Root, traceparent or X-Request-Id, 0 = none
         ("forwarded", "u4"),  # hash of the last X-Forwarded-For entry, 0 = none
         ("request_head", "u4"),  # bytes of start line and header fields
         ("response_head", "u4"),

@@ -25,7 +25,7 @@ class FileInfo:
     compression: str  # "", "gzip", "zstd", ...
     link_types: tuple[str, ...]
     packets: int
-    bytes: int  # captured bytes
+    captured_bytes: int
     wire_bytes: int
     first_ns: int
     last_ns: int

@@ -7,5 +7,6 @@ later ends the records early and is told in ``CaptureFile.info.damage``.
 from pcapdiag.capture.file import CaptureFile
 from pcapdiag.capture.reader import Batch
 from pcapdiag.capture.rotation import open_captures
+from pcapdiag.capture.window import KEPT
 
-__all__ = ["Batch", "CaptureFile", "open_captures"]
+__all__ = ["KEPT", "Batch", "CaptureFile", "open_captures"]

@@ -127,7 +127,7 @@ class CaptureFile:
     def _count(self, reader: Reader) -> None:
         info, counted = self.info, reader.tally
         info.packets = int(counted[tally.PACKETS])
-        info.bytes = int(counted[tally.BYTES])
+        info.captured_bytes = int(counted[tally.BYTES])
         info.wire_bytes = int(counted[tally.WIRE_BYTES])
         info.truncated_packets = int(counted[tally.TRUNCATED])
         info.backward_steps = int(counted[tally.BACKWARD])

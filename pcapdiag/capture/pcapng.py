@@ -12,7 +12,7 @@ from typing import Any
 from pcapdiag.capture import stop
 from pcapdiag.capture.built import kernel
 from pcapdiag.capture.reader import RECORD_LIMIT, Place, Reader
-from pcapdiag.capture.sections import OPT_COMMENT, Known, Section
+from pcapdiag.capture.sections import OPT_COMMENT, SECTION_HEADER_MIN, Known, Section, SectionHeader
 from pcapdiag.capture.tally import DROP_COUNTS, DROPPED, PREVIOUS_NS
 from pcapdiag.capture.window import Window
 
@@ -20,8 +20,6 @@ SECTION_HEADER = 0x0A0D0D0A
 INTERFACE, OLD_PACKET, SIMPLE_PACKET, STATISTICS, ENHANCED_PACKET, SECRETS = 1, 2, 3, 5, 6, 10
 PACKETS = (OLD_PACKET, SIMPLE_PACKET, ENHANCED_PACKET)
 OTHER_FRAMES = (0x0BAD, 0x40000BAD, 9)  # custom blocks and the systemd journal: Wireshark numbers them too
-BYTE_ORDERS = {b"\x1a\x2b\x3c\x4d": ">", b"\x4d\x3c\x2b\x1a": "<"}
-SECTION_HEADER_MIN = 28
 
 #: Blocks we read are taken whole into the window; larger ones are impossible, or skipped when optional.
 BLOCK_LIMIT = RECORD_LIMIT + (1 << 20)
@@ -132,29 +130,21 @@ class PcapngReader(Reader):
         if at + SECTION_HEADER_MIN > self.window.end:
             return self._want(SECTION_HEADER_MIN)
         data = self.window.data[at : self.window.end].data
-        sign = BYTE_ORDERS.get(data[8:12].tobytes())
-        if sign is None:
-            self.hurt(f"a section header{self._after()} has no byte-order magic")
-            return 0
-        length, _, major, minor = struct.unpack_from(f"{sign}IIHH", data, 4)
-        if length < SECTION_HEADER_MIN or length % 4 or length > BLOCK_LIMIT:
-            self.hurt(f"a section header{self._after()} claims {length:,} bytes, which cannot be true")
-            return 0
-        if major != 1:
-            self.hurt(f"pcapng version {major}.{minor}{self._after()}: only version 1 is known")
-            return 0
-        if length > len(data):
-            return self._want(length)
-        if struct.unpack_from(f"{sign}I", data, length - 4)[0] != length:
-            self.hurt(f"a section header{self._after()} states two different lengths")
+        try:
+            header = SectionHeader.read(data, BLOCK_LIMIT)
+            if header.length > len(data):
+                return self._want(header.length)
+            header.check_end(data)
+        except ValueError as problem:
+            self.hurt(f"a section header{self._after()} {problem}")
             return 0
         if (dropped := self._section.dropped) is not None:
             self._dropped_before = (self._dropped_before or 0) + dropped
-        self._section = Section(big_endian=sign == ">")
-        for code, value in self._section.options(data[24 : length - 4].tobytes()):
+        self._section = Section(header.big_endian)
+        for code, value in self._section.options(data[SECTION_HEADER_MIN - 4 : header.length - 4].tobytes()):
             if code == OPT_COMMENT and not self.comment:
                 self.comment = value[:COMMENT_LIMIT].decode("utf-8", "replace")
-        return int(length)
+        return header.length
 
     def _take_body(self, kind: int, body: bytes) -> bool:
         if len(body) < (12 if kind == STATISTICS else 8):
@@ -200,7 +190,7 @@ class PcapngReader(Reader):
         self.cursor[stop.AT] = 0
         back = begin - self.window.base
         if not there:
-            self.hurt(self.window.fault or f"cut in the middle of a block{self._after()}", back)
+            self.hurt(f"{self.window.fault or 'cut in the middle of a block'}{self._after()}", back)
         elif self._u32(0) == length:
             self.skipped_frames += kind in OTHER_FRAMES
         else:
@@ -225,9 +215,6 @@ class PcapngReader(Reader):
         if kind == length == 0:
             return f"only zeros{self._after()}"
         return f"a block{self._after()} claims {length:,} bytes, which cannot be true"
-
-    def _after(self) -> str:
-        return f" after packet {self.frame - 1:,}" if self.frame > 1 else ""
 
     def _unfinished(self) -> str:
         at = int(self.cursor[stop.AT])

@@ -12,7 +12,7 @@ import numpy as np
 from pcapdiag import tables
 from pcapdiag.capture import stop
 from pcapdiag.capture.tally import PACKETS, new_tally
-from pcapdiag.capture.window import Window
+from pcapdiag.capture.window import KEPT, Window
 
 #: Rows and bytes of a batch are few enough to stay in the processor's cache on their way through the layers.
 BATCH_ROWS = 2048
@@ -25,7 +25,7 @@ RECORD_LIMIT = 16 << 20
 
 @dataclass
 class Batch:
-    """Some consecutive records. Everything in it is overwritten when the next batch is asked for."""
+    """Some consecutive records. Everything in it is overwritten once KEPT more batches were asked for."""
 
     data: np.ndarray  # u1, bytes of the records and of the headers between them
     records: np.ndarray  # tables.Record rows; off = index into data
@@ -58,8 +58,9 @@ class Reader(ABC):
         self.tally = new_tally()
         self.damage: Damage | None = None
         self.place: Place | None = None  # where the latest batch began
-        self.rows = np.zeros(BATCH_ROWS, tables.Record)
-        self.cursor = np.array([0, stop.MORE, 1])
+        self._all_rows = [np.zeros(BATCH_ROWS, tables.Record) for _ in range(KEPT + 1)]
+        self.rows = self._all_rows[0]
+        self.cursor = np.zeros(3, np.int64)
         self.skipped_frames = 0  # frames before the place we resumed at, and frames that are no packets
         self.tls_keys = bytearray()
         self.comment = ""
@@ -95,18 +96,17 @@ class Reader(ABC):
         """The frame that comes next."""
         return self.skipped_frames + int(self.tally[PACKETS]) + 1
 
-    def resume(self, place: Place) -> bool:
-        """Go on from `place` instead of from where we are; False when the stream ends before it."""
+    def resume(self, place: Place) -> None:
+        """Go on from `place` instead of from where we are."""
         self.skipped_frames = place.frame - 1
         self._restore(place.state)
         ahead = place.position - self.window.base - int(self.cursor[stop.AT])
-        there = self.window.skip(int(self.cursor[stop.AT]), ahead)
-        self.cursor[:] = 0, stop.MORE, 1
-        return there
+        self.window.skip(int(self.cursor[stop.AT]), ahead)
+        self.cursor[stop.AT] = 0
 
     def batches(self) -> Iterator[Batch]:
         """The records from here to the end, or to where the file is damaged."""
-        self.cursor[stop.REASON] = stop.MORE
+        self.cursor[stop.REASON], self.cursor[stop.NEED] = stop.MORE, 1
         while self.damage is None:
             if self.cursor[stop.REASON] == stop.MORE and not self._make_room(int(self.cursor[stop.NEED])):
                 return
@@ -116,6 +116,9 @@ class Reader(ABC):
                 data = self.window.data[: self.window.end]
                 data.flags.writeable = False
                 yield Batch(data, self.rows[:count], self.frame - count, position)
+                self.window.give()
+                self._all_rows.append(self._all_rows.pop(0))
+                self.rows = self._all_rows[0]
 
     def _make_room(self, need: int) -> bool:
         """Bring `need` bytes into the window; at the end of the stream say what is missing."""
@@ -128,13 +131,17 @@ class Reader(ABC):
     def _end(self, rest: int) -> None:
         """The stream ended with `rest` bytes that are less than a record."""
         if self.window.fault:
-            self.hurt(f"{self.window.fault}, after packet {self.frame - 1:,}", rest)
+            self.hurt(f"{self.window.fault}{self._after()}", rest)
         elif rest:
             self.hurt(f"cut in the middle of {self._unfinished()}")
 
     def _unfinished(self) -> str:
         """What lies at the cursor, and is not whole."""
         return f"packet {self.frame:,}"
+
+    def _after(self) -> str:
+        """Where we are, for a person."""
+        return f" after packet {self.frame - 1:,}" if self.frame > 1 else " before the first packet"
 
     def hurt(self, text: str, ahead: int = 0) -> None:
         """Note the damage `ahead` bytes past the cursor; reading ends here."""

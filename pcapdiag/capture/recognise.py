@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pcapdiag.capture import pcap, pcapng
-from pcapdiag.capture.compression import open_stream
 from pcapdiag.capture.reader import Reader
+from pcapdiag.capture.sections import SECTION_HEADER_MIN
 from pcapdiag.capture.source import Raw
+from pcapdiag.capture.stream import open_stream
 from pcapdiag.capture.window import Window
 from pcapdiag.errors import CaptureError
 
@@ -29,7 +30,7 @@ def open_reader(label: str, raw: Raw, window_bytes: int) -> tuple[str, Reader]:
     window.refill(0, 4, greedy=False)
     head = bytes(window.data[: window.end])
     if pcapng.is_pcapng(head):
-        kind, wanted = "pcapng section header", pcapng.SECTION_HEADER_MIN
+        kind, wanted = "pcapng section header", SECTION_HEADER_MIN
     elif pcap.byte_order(head):
         kind, wanted = "pcap file header", pcap.FILE_HEADER
     else:
@@ -39,7 +40,7 @@ def open_reader(label: str, raw: Raw, window_bytes: int) -> tuple[str, Reader]:
         raise CaptureError(label, f"is cut short: {problem}")
     reader = pcapng.PcapngReader(window) if pcapng.is_pcapng(head) else pcap.PcapReader(window)
     if reader.damage:
-        raise CaptureError(label, f"is damaged at its start: {reader.damage.text}", reader.damage.offset)
+        raise CaptureError(label, reader.damage.text, reader.damage.offset)
     return compression, reader
 
 

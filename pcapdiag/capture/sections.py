@@ -16,9 +16,38 @@ MAX_INTERFACES = 1 << 16
 BILLION = 1_000_000_000
 MOST_NS = 2**63 - 1
 
+SECTION_HEADER_MIN = 28
+BYTE_ORDERS = {b"\x1a\x2b\x3c\x4d": ">", b"\x4d\x3c\x2b\x1a": "<"}
+
 OPT_COMMENT = 1
 IF_TSRESOL, IF_TSOFFSET = 9, 14
 ISB_IFDROP, ISB_OSDROP = 5, 7
+
+
+class SectionHeader(NamedTuple):
+    """The fixed part of a section header block. What is wrong with one is said by a ValueError."""
+
+    big_endian: bool
+    length: int
+
+    @classmethod
+    def read(cls, data: memoryview, limit: int) -> SectionHeader:
+        """From `data`, which begins with SECTION_HEADER_MIN bytes of it at least."""
+        sign = BYTE_ORDERS.get(bytes(data[8:12]))
+        if sign is None:
+            raise ValueError("has no byte-order magic")
+        length, _, major, minor = struct.unpack_from(f"{sign}IIHH", data, 4)
+        if length < SECTION_HEADER_MIN or length % 4 or length > limit:
+            raise ValueError(f"claims {length:,} bytes, which cannot be true")
+        if major != 1:
+            raise ValueError(f"is of version {major}.{minor}: only version 1 is known")
+        return cls(sign == ">", length)
+
+    def check_end(self, data: memoryview) -> None:
+        """Compare the length at the block's end with the one at its beginning."""
+        (end,) = struct.unpack_from(">I" if self.big_endian else "<I", data, self.length - 4)
+        if end != self.length:
+            raise ValueError(f"states two lengths, {self.length:,} and {end:,}")
 
 
 class Known(NamedTuple):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import stat
 import sys
-import tempfile
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -171,8 +170,10 @@ class _Spool:
 
     def __init__(self, raw: _Bytes) -> None:
         self._raw = raw
+        from tempfile import TemporaryFile  # only pipes wait for its import
+
         self._kept = 0
-        self.copy: BinaryIO | None = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
+        self.copy: BinaryIO | None = TemporaryFile(buffering=0)  # noqa: SIM115
 
     def readinto(self, buffer: memoryview, /) -> int:
         count = self._raw.readinto(buffer)

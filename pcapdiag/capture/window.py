@@ -1,16 +1,20 @@
-"""A fixed buffer that moves over a stream.
+"""A window of fixed size that moves over a stream.
 
-Memory stays the same however large the capture: one buffer is filled again and again, and grows only for a
-record that is larger than it. The file is never mapped, because mapped pages would count as ours.
+Memory stays the same however large the capture: a few buffers are filled in turn, and grow only for a record
+that is larger than they are. The file is never mapped, because mapped pages would count as ours.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from pcapdiag.capture.compression import Stream, StreamFault
+from pcapdiag.capture.stream import Stream, StreamFault
 
 WINDOW_BYTES = 1 << 20
+
+#: What was given out stays as it is for this many batches more, so that one thread can read on while
+#: another still works on what it got.
+KEPT = 3
 
 
 class Window:
@@ -18,14 +22,29 @@ class Window:
 
     def __init__(self, stream: Stream, size: int = WINDOW_BYTES) -> None:
         self._stream = stream
+        self._kept: list[np.ndarray] = []
+        self._given = False  # what the window holds is in use elsewhere, so it must not change
         self._resize(np.empty(size, np.uint8))
         self.base = 0
         self.end = 0
         self.fault = ""  # why the stream ended before its end
 
+    def give(self) -> None:
+        """Say that a batch was made of what the window holds."""
+        self._given = True
+
     def _resize(self, data: np.ndarray) -> None:
         self.data = data
         self._view = data.data
+
+    def _room(self, size: int) -> np.ndarray:
+        """A buffer to go on in: this one if nobody uses it, one no longer in use, or a new one."""
+        oldest = self.data
+        if self._given:
+            self._given = False
+            self._kept.append(self.data)
+            oldest = self._kept.pop(0) if len(self._kept) > KEPT else self.data[:0]
+        return oldest if len(oldest) >= size else np.empty(size, np.uint8)
 
     @property
     def consumed(self) -> int:
@@ -38,12 +57,9 @@ class Window:
         A greedy refill reads until the buffer is full, so that a pipe's small writes make large batches.
         """
         kept = self.end - start
-        target = self.data
-        if need > len(self.data):
-            target = np.empty(need, np.uint8)
-        if start or target is not self.data:
+        if start or need > len(self.data):
+            target = self._room(max(need, len(self.data)))
             target[:kept] = self.data[start : self.end]
-        if target is not self.data:
             self._resize(target)
         self.base += start
         self.end = kept
@@ -56,18 +72,18 @@ class Window:
 
     def skip(self, start: int, count: int) -> bool:
         """Drop what lies before `start` and `count` bytes more; False when the stream ends before."""
-        target = self.base + start + count
-        if target > self.base + self.end and self._stream.skip(target - self.base - self.end):
-            self.base, self.end = target, 0
+        inside = min(start + count, self.end)
+        beyond = start + count - inside
+        self.refill(inside, 0, greedy=False)
+        if beyond and self._stream.skip(beyond):
+            self.base += beyond
             return True
-        while self.base + self.end < target:
-            self.base += self.end
-            self.end = self._read(self._view)
-            if not self.end:
+        while beyond:
+            passed = self._read(self._view[:beyond])
+            if not passed:
                 return False
-        inside = target - self.base
-        self.data[: self.end - inside] = self.data[inside : self.end]
-        self.base, self.end = target, self.end - inside
+            self.base += passed
+            beyond -= passed
         return True
 
     def _read(self, buffer: memoryview) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+
 import numpy as np
 
 from pcapdiag import tables as t
@@ -27,8 +29,9 @@ def text_hash(text: bytes) -> int:
 class Framer:
     """Frames what a Tracker hands on; `tracker.follow` is this object's ``follow``."""
 
-    def __init__(self) -> None:
-        self.kernel = k = _kernel.Framer()
+    def __init__(self, module: ModuleType = _kernel) -> None:
+        """`module` is the kernel; tests give it interpreted."""
+        self.kernel = k = module.Framer()
         self.exchanges = Growing(k.bind, "exchanges", t.Exchange, 4096)
         self.slots = Growing(k.bind, "slots", t.HttpSlot, 16)
         self.streams = Growing(k.bind, "streams", t.HttpStream, 32)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from pcapdiag.legs.find import find_legs
+from pcapdiag.legs.find import find_legs, networks
 
-__all__ = ["find_legs"]
+__all__ = ["find_legs", "networks"]

@@ -12,6 +12,8 @@ from pcapdiag.errors import PcapdiagError
 from pcapdiag.legs.endpoints import Endpoints, endpoints_of
 from pcapdiag.legs.match import match_exchanges
 from pcapdiag.legs.roles import Roles, find_roles
+from pcapdiag.legs.twins import seen_elsewhere
+from pcapdiag.legs.vantages import part_vantages
 from pcapdiag.traffic import Traffic
 
 _MOST_SHOWN = 16
@@ -22,9 +24,10 @@ NO_ALB = "no load balancer was recognised: every connection is taken for one fro
 def find_legs(traffic: Traffic, alb: Sequence[str] = ()) -> None:
     """Fill ``traffic.leg``, ``traffic.peer``, ``traffic.alb`` and ``traffic.alb_reason``.
 
-    ``alb`` are addresses or networks (``10.0.0.0/24``) of the load balancer, when the user names them.
+    ``alb`` are addresses or networks (``10.0.0.0/24``) of the load balancer, when the user names them. A
+    connection that two vantage points saw has its leg at one of them, and none at the other.
     """
-    named = _at_networks(traffic.addresses, [_network(text) for text in alb])
+    named = _at_networks(traffic.addresses, networks(alb))
     endpoints = endpoints_of(traffic)
     roles = find_roles(traffic, endpoints, named)
     missing = f"no connection has an address of --alb {' '.join(alb)}; " if alb and not named.any() else ""
@@ -36,6 +39,8 @@ def find_legs(traffic: Traffic, alb: Sequence[str] = ()) -> None:
         traffic.leg = np.full(len(traffic.connections), t.LEG_FRONTEND, "u1")
         traffic.alb = ()
         traffic.alb_reason = missing + NO_ALB
+    part_vantages(traffic)
+    traffic.leg[seen_elsewhere(traffic, traffic.leg)] = t.LEG_UNKNOWN
     traffic.__dict__.pop("exchange_leg", None)  # a cached property of the legs before
     match_exchanges(traffic)
 
@@ -78,6 +83,11 @@ def _alb_addresses(traffic: Traffic, endpoints: Endpoints, roles: Roles) -> tupl
     sending = np.setdiff1d(np.flatnonzero(roles.senders), listening)
     rows = np.concatenate([listening, sending]).astype("i8")[:_MOST_SHOWN].tolist()
     return tuple(traffic.addresses[row] for row in rows)
+
+
+def networks(alb: Sequence[str]) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """The addresses and networks that ``--alb`` names; PcapdiagError where it names neither."""
+    return [_network(text) for text in alb]
 
 
 def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:

@@ -11,6 +11,7 @@ from pcapdiag import tables as t
 from pcapdiag.legs.clocks import clock_offset
 from pcapdiag.legs.hashes import address_hashes
 from pcapdiag.legs.normal import same_hosts, same_targets
+from pcapdiag.legs.rewriting import rewritten_targets
 from pcapdiag.traffic import Traffic
 
 kernel: Any = built.kernel("pcapdiag.legs._match_cy")
@@ -29,6 +30,14 @@ def match_exchanges(traffic: Traffic) -> None:
     if not {t.LEG_FRONTEND, t.LEG_BACKEND} <= legs or not len(traffic.exchanges):
         return
     targets = same_targets(traffic)
+    _match_all(traffic, targets)
+    rewritten = rewritten_targets(traffic, targets)
+    if rewritten is not None:
+        _match_all(traffic, rewritten)
+
+
+def _match_all(traffic: Traffic, targets: np.ndarray) -> None:
+    """Match what is still alone, each vantage point by itself, then across them."""
     match = kernel.Match(
         traffic.exchanges,
         traffic.connections,
@@ -87,5 +96,5 @@ def _in_time(traffic: Traffic, rows: np.ndarray | None = None) -> np.ndarray:
 
 
 def _buckets(exchanges: int) -> int:
-    """A power of two, about one bucket for every frontend request."""
-    return min(_MOST_BUCKETS, 1 << max(4, (exchanges // 2).bit_length()))
+    """A power of two, about one bucket for every two frontend requests."""
+    return min(_MOST_BUCKETS, 1 << max(4, (exchanges // 4).bit_length()))

@@ -12,13 +12,13 @@ import numpy as np
 
 from pcapdiag import tables as t
 from pcapdiag.legs.endpoints import Endpoints
+from pcapdiag.legs.nesting import by_answer, by_target, marked, nested
 from pcapdiag.legs.normal import same_targets
 from pcapdiag.traffic import Traffic
 
 Passage = np.dtype([("outer", "u4"), ("sender", "u4"), ("inner", "u4"), ("times", "u4"), ("marked", "u4")])
 
 _SAMPLES, _SAMPLE_ROWS = 4, 2_000
-_SLACK_NS = 1_000_000  # two interfaces of one host
 _CLEARLY = 2
 _LEAST_SHARE = 0.05  # of a sender's requests: many equal ones at once hide one another
 _LEAST_SHARE_UNMARKED = 0.3  # where neither an address nor a header joins the legs, chance must be ruled out
@@ -26,27 +26,47 @@ _LEAST_TIMES = 3
 
 
 def passages(traffic: Traffic, endpoints: Endpoints) -> np.ndarray:
-    """All passages of a sample of the exchanges, as rows of ``Passage``."""
+    """All passages of a sample of the exchanges, as rows of ``Passage``.
+
+    Requests are known again by their targets; where none is, the host may rewrite them: then its own
+    answers must mostly be those it gets.
+    """
     rows = _sample(traffic)
     if len(rows) < 2:
         return np.zeros(0, Passage)
-    targets = same_targets(traffic)
-    outer, inner = _nested(traffic, rows, targets)
-    on = traffic.exchanges["connection"]
-    clients, at = traffic.connections["client"], endpoints.of_connection
+    exchanges = traffic.exchanges[rows]
+    found = _passages(traffic, endpoints, rows, by_target(exchanges, same_targets(traffic)))
+    if len(found):
+        return found
+    found = _passages(traffic, endpoints, rows, by_answer(exchanges))
+    own = endpoints.address[found["outer"]] == found["sender"]
+    return found[own & (2 * found["times"] >= _sent(traffic, rows)[found["sender"]])]
+
+
+def _passages(traffic: Traffic, endpoints: Endpoints, rows: np.ndarray, key: np.ndarray) -> np.ndarray:
+    """The passages among the exchanges of these rows, requests of one key being the same."""
+    outer, inner = nested(traffic, rows, key)
+    on, clients, at = traffic.exchanges["connection"], traffic.connections["client"], endpoints.of_connection
     from_host, sender = endpoints.address[at[on[outer]]], clients[on[inner]]
+    has_mark = marked(traffic.exchanges[outer], traffic.exchanges[inner])
     # One client may ask two servers the same; but all three may be on one host, too.
     unsure = (sender == clients[on[outer]]) & (sender != from_host)
-    marked = _marked(traffic, outer, inner)
-    ok = (at[on[outer]] != at[on[inner]]) & (~unsure | marked)
-    found = _counted(at[on[outer[ok]]], sender[ok], at[on[inner[ok]]], marked[ok])
-    sent = np.bincount(clients[on[rows]], minlength=len(traffic.addresses))[found["sender"]]
-    own = endpoints.address[found["outer"]] == found["sender"]
-    share = np.where(own | (found["marked"] > 0), _LEAST_SHARE, _LEAST_SHARE_UNMARKED)
-    enough = (found["times"] >= share * sent) & (
-        own | (found["marked"] > 0) | (found["times"] >= _LEAST_TIMES)
-    )
-    return _best_of_each_sender(found[enough & _one_way(found)], endpoints)
+    ok = (at[on[outer]] != at[on[inner]]) & (~unsure | has_mark)
+    found = _counted(at[on[outer[ok]]], sender[ok], at[on[inner[ok]]], has_mark[ok])
+    joined = (endpoints.address[found["outer"]] == found["sender"]) | (found["marked"] > 0)
+    sent = _sent(traffic, rows)[found["sender"]]
+    received = np.bincount(at[on[rows]], minlength=len(endpoints.address))[found["outer"]]
+    share = np.where(joined, _LEAST_SHARE, _LEAST_SHARE_UNMARKED)
+    mostly = joined & (2 * found["times"] >= received)  # a node of few requests, all sent on
+    enough = (found["times"] >= share * sent) & (joined | (found["times"] >= _LEAST_TIMES))
+    keep = (enough | mostly) & _one_way(found)
+    return _best_of_each_sender(found[keep], mostly[keep], endpoints)
+
+
+def _sent(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """How many of these requests each address sent."""
+    clients = traffic.connections["client"][traffic.exchanges["connection"][rows]]
+    return np.bincount(clients, minlength=len(traffic.addresses))
 
 
 def _counted(outer: np.ndarray, sender: np.ndarray, inner: np.ndarray, marked: np.ndarray) -> np.ndarray:
@@ -86,53 +106,14 @@ def _sample(traffic: Traffic) -> np.ndarray:
     return rows[(traffic.exchanges["flags"][rows] & (t.REQ_SEEN | t.REQ_HEALTH)) == t.REQ_SEEN]
 
 
-def _nested(traffic: Traffic, rows: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of exchanges of the same request, the second begun and answered within the first.
-
-    Only neighbours in time are compared: the request that came just before is the one sent on.
-    """
-    exchanges = traffic.exchanges[rows]
-    target = exchanges["target"].astype("u8")
-    target = targets[target].astype("u8") if len(targets) else target
-    vantage = traffic.connections["vantage"][exchanges["connection"]].astype("u8")
-    key = target << 16 | vantage << 8 | exchanges["method"]
-    order = np.lexsort((exchanges["start_ns"], key))
-    one, two = order[:-1], order[1:]
-    same = (key[one] == key[two]) & (exchanges["connection"][one] != exchanges["connection"][two])
-    one, two = one[same], two[same]
-    first, second = exchanges[one], exchanges[two]
-    begun = second["start_ns"] <= _answered_ns(traffic, first) + _SLACK_NS
-    alike = first["status"] == second["status"]
-    in_time = _answered_ns(traffic, second) <= _answered_ns(traffic, first) + _SLACK_NS
-    gave_up = (first["status"] == 0) | (first["status"] >= 500)
-    whole = (first["response_ended"] == t.END_COMPLETE) & (second["response_ended"] == t.END_COMPLETE)
-    like_body = ~whole | (first["response_body"] == second["response_body"])
-    fits = begun & ((alike & in_time & like_body) | (gave_up & ~alike))
-    fits |= begun & in_time & _marked(traffic, rows[one], rows[two])
-    return rows[one[fits]], rows[two[fits]]
-
-
-def _marked(traffic: Traffic, outer: np.ndarray, inner: np.ndarray) -> np.ndarray:
-    """Whether the inner request carries a forwarding header that the outer one lacks."""
-    flags = traffic.exchanges["flags"]
-    return ((flags[inner] & t.REQ_FORWARDED) != 0) & ((flags[outer] & t.REQ_FORWARDED) == 0)
-
-
-def _answered_ns(traffic: Traffic, exchanges: np.ndarray) -> np.ndarray:
-    """When each response began; without one, when its connection was last seen."""
-    after_us = exchanges["response_start_us"]
-    last_ns = traffic.connections["last_ns"][exchanges["connection"]]
-    unknown = (exchanges["status"] == 0) | (after_us == t.NEVER)
-    return np.where(unknown, last_ns, exchanges["start_ns"] + after_us.astype("i8") * 1000)
-
-
-def _best_of_each_sender(found: np.ndarray, endpoints: Endpoints) -> np.ndarray:
+def _best_of_each_sender(found: np.ndarray, mostly: np.ndarray, endpoints: Endpoints) -> np.ndarray:
     """Of a sender's passages, those from its own address; else those from where most of its requests came.
 
-    In a chain of proxies the outermost one's requests contain the innermost one's too.
+    In a chain of proxies the outermost one's requests contain the innermost one's too. ``mostly`` says which
+    take most of what came to their listener: the other nodes of one load balancer.
     """
     own = endpoints.address[found["outer"]] == found["sender"]
     has_own = np.isin(found["sender"], found["sender"][own])
     most = np.zeros(int(found["sender"].max(initial=0)) + 1, "u4")
     np.maximum.at(most, found["sender"], found["times"])
-    return found[own | (~has_own & (found["times"] * 4 >= most[found["sender"]]))]
+    return found[own | (~has_own & (mostly | (found["times"] * 4 >= most[found["sender"]])))]

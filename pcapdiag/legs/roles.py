@@ -25,6 +25,8 @@ from pcapdiag.legs.passing import passages
 from pcapdiag.profiles import load_profile
 from pcapdiag.traffic import Traffic
 
+_IN_LOGS_ONLY = {460, 499}  # never sent: the client is gone
+
 
 @dataclass
 class Roles:
@@ -79,7 +81,7 @@ def _take_passing(roles: Roles, endpoints: Endpoints, passing: np.ndarray) -> No
     roles.senders[chosen["sender"]] = True
     roles.backends[chosen["inner"]] = True
     times = int(chosen["times"].sum())
-    roles.reasons.append(f"{times:,} requests that it received were sent on by it")
+    roles.reasons.append(f"{times:,} of the requests sampled came to it and were sent on by it")
 
 
 def _take_middle(roles: Roles, traffic: Traffic, endpoints: Endpoints) -> None:
@@ -121,16 +123,19 @@ def _only_calls_others(traffic: Traffic) -> np.ndarray:
 
 
 def _take_own_answers(roles: Roles, traffic: Traffic, endpoints: Endpoints) -> None:
-    """Server header fields that only a load balancer sends: AWS documents its own."""
-    own = [
-        row
-        for row, text in enumerate(traffic.servers)
-        if row and text in load_profile("aws").own_server_names
-    ]
-    answered = np.isin(traffic.exchanges["server"], own) if own else np.zeros(0, "?")
-    if answered.any():
-        roles.listeners[endpoints.of_connection[traffic.exchanges["connection"][answered]]] = True
-        roles.reasons.append(f"it answers as {traffic.servers[own[0]]}")
+    """Where answers come from that only a load balancer gives: by Server field, throttling field, status."""
+    exchanges = traffic.exchanges
+    aws = load_profile("aws")
+    servers = [row for row, text in enumerate(traffic.servers) if row and text in aws.own_server_names]
+    statuses = sorted({*aws.own_statuses, *load_profile("alibaba").own_statuses} - _IN_LOGS_ONLY)
+    for answered, reason in (
+        (np.isin(exchanges["server"], servers), f"it answers as {' or '.join(aws.own_server_names)}"),
+        ((exchanges["flags"] & t.RSP_THROTTLED) != 0, "it answers with ALB-QPS-Limited"),
+        (np.isin(exchanges["status"], statuses), "it answers with a status that only load balancers use"),
+    ):
+        if answered.any():
+            roles.listeners[endpoints.of_connection[exchanges["connection"][answered]]] = True
+            roles.reasons.append(reason)
 
 
 def _take_marked_senders(roles: Roles, traffic: Traffic, endpoints: Endpoints) -> None:

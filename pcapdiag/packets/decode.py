@@ -13,9 +13,10 @@ _decode = kernel("pcapdiag.packets._decode_cy")
 class Decoder:
     """Decodes batch after batch; what it could not decode, and why, stands in `counters`."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept: int = 0) -> None:
+        """`kept`: for how many calls more the rows of a call stay as they are."""
         self._counts = np.zeros(len(_decode.COUNTERS), np.int64)
-        self._rows = np.empty(0, tables.Packet)
+        self._rows = [np.empty(0, tables.Packet) for _ in range(kept + 1)]
 
     @property
     def counters(self) -> dict[str, int]:
@@ -27,15 +28,17 @@ class Decoder:
         """One row for each TCP packet, ICMP error about one, and DNS answer among `records`.
 
         `data` is the batch's bytes (uint8), `records` rows of tables.Record that lie in it, `first_frame`
-        the frame number of the first. The rows are a view of an array that the next call overwrites.
+        the frame number of the first. The rows are a view of an array that a later call overwrites.
         """
         if data.dtype != np.uint8 or data.ndim != 1 or not data.flags.c_contiguous:
             raise ValueError("data must be a contiguous array of bytes")
         if records.dtype != tables.Record or records.ndim != 1:
             raise ValueError("records must be rows of tables.Record")
-        if len(self._rows) < len(records):
-            self._rows = np.empty(len(records), tables.Packet)
-        count = _decode.decode(data, np.ascontiguousarray(records), self._rows, self._counts, first_frame)
+        rows = self._rows.pop(0)
+        if len(rows) < len(records):
+            rows = np.empty(len(records), tables.Packet)
+        self._rows.append(rows)
+        count = _decode.decode(data, np.ascontiguousarray(records), rows, self._counts, first_frame)
         if count < 0:
             raise ValueError(f"record {-1 - count} lies outside its batch")
-        return self._rows[:count]
+        return rows[:count]

@@ -90,6 +90,7 @@ NOWHERE = cython.declare(cython.longlong, 0xFFFFFFFF)
 MASK32 = cython.declare(cython.longlong, 0xFFFFFFFF)
 HALF32 = cython.declare(cython.longlong, 0x80000000)
 BLOCK = cython.declare(cython.longlong, 2048)  # bytes a stash block holds
+SPARE = cython.declare(cython.longlong, 160)  # blocks one packet may take: 262,144 bytes, and cut by others
 MASK64 = cython.declare(cython.ulonglong, 0xFFFFFFFFFFFFFFFF)
 MIX = cython.declare(cython.ulonglong, 0x9E3779B97F4A7C15)
 OUT_OF_ORDER_NS = cython.declare(cython.longlong, 3000000)  # Wireshark's, where no handshake was seen
@@ -185,6 +186,9 @@ class Tracker:
     slot_high: cython.longlong
     free_stash: cython.longlong
     stash_high: cython.longlong
+    spent_first: cython.longlong  # blocks handed on, whose bytes the next stage has not read yet
+    spent_last: cython.longlong
+    spent_count: cython.longlong
     # the packet in hand
     flags: cython.longlong
 
@@ -200,7 +204,8 @@ class Tracker:
         self.file = self.vantage = 0
         self.seed = 0
         self.slot_high = self.stash_high = 0
-        self.free_slot = self.free_stash = NOWHERE
+        self.free_slot = self.free_stash = self.spent_first = self.spent_last = NOWHERE
+        self.spent_count = 0
         self.flags = 0
 
     def bind(self, name: str, table: object) -> None:
@@ -225,6 +230,7 @@ class Tracker:
         n: cython.longlong = packets.shape[0]
         self.data = data
         with cython.nogil:
+            self.reclaim()
             while i < n:
                 if not self.has_room():
                     break
@@ -244,7 +250,19 @@ class Tracker:
             and self.segment_count + 4 * self.pieces_per_stream + 64 <= self.segments.shape[0]
             and self.address_count + 2 <= self.address_hi.shape[0]
             and (self.free_slot != NOWHERE or self.slot_high < self.slots.shape[0])
+            and (self.spent_count == 0 or self.spent_count + self.stash_used + SPARE <= self.stash.shape[0])
         )
+
+    @cython.cfunc
+    @cython.nogil
+    @cython.exceptval(check=False)
+    def reclaim(self) -> cython.void:
+        """Use the blocks again whose bytes were handed on, once the next stage has read them all."""
+        if self.segment_count == 0 and self.spent_first != NOWHERE:
+            self.stash[self.spent_last].next = cython.cast(cython.uint, self.free_stash)
+            self.free_stash = self.spent_first
+            self.spent_first = self.spent_last = NOWHERE
+            self.spent_count = 0
 
     @cython.cfunc
     @cython.nogil
@@ -256,7 +274,8 @@ class Tracker:
         flags: cython.longlong = p[i].flags
         kind: cython.longlong = p[i].kind
         analysis: cython.longlong = 0
-        reused: cython.longlong = 0
+        anew: cython.bint = False
+        reused: cython.bint = False
         if kind != KIND_TCP and kind != KIND_ICMP:
             return 0
         bucket: cython.longlong = self.bucket_of(p, i)
@@ -272,14 +291,16 @@ class Tracker:
                 self.icmp(slot, direction, p, i)
             return 0
         if slot != NOWHERE and (flags & (SYN | ACK)) == SYN and self.begins_anew(slot, direction, p, i):
-            reused = 1
+            reused = self.streams[2 * slot + direction].known and self.streams[2 * slot + direction].isn != p[i].seq
+            anew = True
             self.retire(slot)
             slot = NOWHERE
         if slot == NOWHERE:
             slot = self.begin(bucket, p, i)
             direction = self.direction_in(slot, p, i)
-            if reused:
+            if anew:
                 self.connections[self.slots[slot].connection].flags |= CONN_REUSED
+            if reused:
                 analysis = REUSED_PORTS
         if self.is_duplicate(slot, direction, p, i):
             self.duplicates += 1
@@ -336,10 +357,15 @@ class Tracker:
     def begins_anew(self, slot: cython.longlong, direction: cython.longlong, p: Packet[::1], i: cython.longlong) -> cython.bint:
         """Whether a SYN on a known 4-tuple opens a new connection rather than repeating the old one's SYN."""
         s: cython.longlong = 2 * slot + direction
+        r: cython.longlong = 2 * slot + 1 - direction
+        row: cython.longlong = self.slots[slot].connection
         if not self.streams[s].known:
             # its other half was seen only: a SYN that the SYN-ACK we know acknowledges is its beginning
-            return self.slots[slot].state == 2
-        return self.streams[s].isn != p[i].seq
+            return self.slots[slot].state == 2 or diff(self.streams[r].last_ack, p[i].seq) != 1
+        if self.streams[s].isn != p[i].seq:
+            return True
+        # the same SYN again, though its sender had reset: what it met was left of an older connection
+        return (self.connections[row].flags & (CONN_RST_CLIENT << direction)) != 0
 
     @cython.cfunc
     @cython.nogil
@@ -534,6 +560,7 @@ class Tracker:
         or -1 when it went through all."""
         slot: cython.longlong = start
         with cython.nogil:
+            self.reclaim()
             while slot < self.slot_high:
                 if self.slots[slot].state:
                     if (
@@ -555,6 +582,7 @@ class Tracker:
         """Retire every connection of this vantage (the capture ended); returns where to go on, or -1."""
         slot: cython.longlong = start
         with cython.nogil:
+            self.reclaim()
             while slot < self.slot_high:
                 if self.slots[slot].state:
                     if (
@@ -578,10 +606,12 @@ class Tracker:
         now: cython.longlong = self.slots[slot].last_ns
         self.end_zero_window(a, now)
         self.end_zero_window(b, now)
-        self.write_trouble(row, a, 0)
-        self.write_trouble(row, b, 1)
+        client_hole: cython.longlong = self.hole_bytes(a)
+        server_hole: cython.longlong = self.hole_bytes(b)
         self.give_up_holes(slot, 0)
         self.give_up_holes(slot, 1)
+        self.write_trouble(row, a, 0, client_hole)
+        self.write_trouble(row, b, 1, server_hole)
         self.connections[row].client_bytes = self.stream_bytes(a)
         self.connections[row].server_bytes = self.stream_bytes(b)
         self.connections[row].client_acked = self.acked_bytes(a)
@@ -639,16 +669,33 @@ class Tracker:
     @cython.cfunc
     @cython.nogil
     @cython.exceptval(check=False)
-    def write_trouble(self, row: cython.longlong, s: cython.longlong, direction: cython.longlong) -> cython.void:
+    def hole_bytes(self, s: cython.longlong) -> cython.longlong:
+        """Stream bytes neither captured nor acknowledged, though later ones were sent."""
+        hole: cython.longlong = 0
+        at: cython.longlong = max(
+            cython.cast(cython.longlong, self.streams[s].delivered),
+            cython.cast(cython.longlong, self.streams[s].acked),
+        )
+        entry: cython.longlong = self.streams[s].stash_first
+        while entry != NOWHERE:
+            if self.stash[entry].position > at:
+                hole += self.stash[entry].position - at
+            at = max(at, self.stash[entry].position + self.stash[entry].length)
+            entry = self.stash[entry].next
+        return hole
+
+    @cython.cfunc
+    @cython.nogil
+    @cython.exceptval(check=False)
+    def write_trouble(
+        self, row: cython.longlong, s: cython.longlong, direction: cython.longlong, hole: cython.longlong
+    ) -> cython.void:
         """A row of troubles, for a direction that had any."""
         unacked: cython.longlong = 0
         tries: cython.longlong = 0
-        hole: cython.longlong = 0
         if self.streams[s].unacked >= 0 and self.streams[s].acked <= self.streams[s].unacked and self.streams[s].unacked_len:
             unacked = self.streams[s].unacked_len
             tries = self.streams[s].unacked_tries
-        if self.streams[s].stash_first != NOWHERE and self.streams[s].acked <= self.streams[s].delivered:
-            hole = self.stash[self.streams[s].stash_first].position - self.streams[s].delivered
         if not (
             self.streams[s].retransmitted
             or self.streams[s].spurious
@@ -1006,6 +1053,13 @@ class Tracker:
         if tcp & RST:
             self.reset(slot, direction, p, i)
             return
+        if (tcp & SYN) and self.streams[f].known and self.streams[f].wscale == -1 and self.streams[f].isn != p[i].seq:
+            if self.streams[f].payload_packets == 0:
+                # all we saw of it was left of an older connection
+                self.streams[f].known = 0
+                self.streams[f].fin = -1
+                self.streams[f].acked = 0
+                self.streams[f].hole_acked_ns = 0
         if not self.streams[f].known:
             self.streams[f].known = 1
             if tcp & SYN:
@@ -1026,12 +1080,17 @@ class Tracker:
         elif (self.connections[row].flags & (CONN_SYN | CONN_SYNACK)) == (CONN_SYN | CONN_SYNACK) and direction == 0:
             if not (self.connections[row].flags & CONN_ESTABLISHED) and (tcp & ACK):
                 self.connections[row].flags |= CONN_ESTABLISHED
-                if self.slots[slot].synack_ns and self.connections[row].synacks == 1:
+                if self.connections[row].synacks == 1:
                     self.connections[row].ack_rtt_us = cython.cast(cython.uint, micros(now - self.slots[slot].synack_ns))
-                if self.slots[slot].syn_ns:
-                    self.slots[slot].first_rtt_ns = now - self.slots[slot].syn_ns
+                self.slots[slot].first_rtt_ns = now - self.slots[slot].syn_ns
 
-        if self.flags & KEEP_ALIVE:
+        # a last byte that is not acknowledged yet is sent again, whatever it looks like
+        alive: cython.bint = (self.flags & KEEP_ALIVE) != 0 and (
+            length == 0
+            or not (self.streams[r].ws_known & 4)
+            or self.position(f, p[i].seq) < self.streams[f].acked
+        )
+        if alive:
             self.streams[f].keep_alives += 1
             self.event(slot, direction, EVENT_KEEP_ALIVE, now, frame, 0, 0)
         if (self.flags & DUPLICATE_ACK) and not (self.flags & KEEP_ALIVE_ACK):
@@ -1047,7 +1106,7 @@ class Tracker:
             self.connections[row].flags |= cython.cast(cython.uint, CONN_DATA_CLIENT << direction)
             if p[i].captured_len < p[i].payload_len:
                 self.connections[row].flags |= CONN_TRUNCATED
-            if not (self.flags & KEEP_ALIVE):
+            if not alive:
                 self.payload(slot, direction, p, i, at)
         if tcp & FIN:
             self.finished(slot, direction, p, i, at + length)
@@ -1080,7 +1139,7 @@ class Tracker:
             if self.connections[row].synacks:
                 self.event(slot, 1, EVENT_SYNACK_RETRANSMISSION, p[i].time_ns, p[i].frame, self.connections[row].synacks, 0)
                 self.trouble(f, p[i].frame)
-            elif self.slots[slot].syn_ns:
+            elif self.connections[row].flags & CONN_SYN:
                 self.connections[row].syn_rtt_us = cython.cast(cython.uint, micros(p[i].time_ns - self.slots[slot].syn_ns))
             if self.connections[row].synacks < 255:
                 self.connections[row].synacks += 1
@@ -1096,18 +1155,19 @@ class Tracker:
         """An RST: the connection is over; its bytes, if any, are no stream bytes (RFC 9293 §3.10.7)."""
         row: cython.longlong = self.slots[slot].connection
         r: cython.longlong = 2 * slot + 1 - direction
-        if self.connections[row].rst_ns:
-            self.event(slot, direction, EVENT_RST, p[i].time_ns, p[i].frame, 0, 0)
-            self.connections[row].flags |= cython.cast(cython.uint, CONN_RST_CLIENT << direction)
-            return
         if (p[i].flags & ACK) and self.streams[r].known:
             self.note_ack(r, self.position(r, p[i].ack), p[i].time_ns)
+        if self.connections[row].flags & (CONN_RST_CLIENT | (CONN_RST_CLIENT << 1)):
+            self.event(slot, direction, EVENT_RST, p[i].time_ns, p[i].frame, 0, 0)
+            self.note_close(slot, direction)
+            self.connections[row].flags |= cython.cast(cython.uint, CONN_RST_CLIENT << direction)
+            return
         self.connections[row].rst_ns = p[i].time_ns
         self.connections[row].rst_frame = p[i].frame
         if direction == 1 and not (self.connections[row].flags & CONN_SYNACK) and (self.connections[row].flags & CONN_SYN):
             self.connections[row].flags |= CONN_REFUSED
-        self.connections[row].flags |= cython.cast(cython.uint, CONN_RST_CLIENT << direction)
         self.note_close(slot, direction)
+        self.connections[row].flags |= cython.cast(cython.uint, CONN_RST_CLIENT << direction)
         self.slots[slot].state = 2
         self.emit(slot, direction, SEGMENT_RST, p[i].time_ns, p[i].frame, 0, 0, 0, 0)
 
@@ -1120,10 +1180,11 @@ class Tracker:
         acked: cython.longlong = self.acked_bytes(2 * slot + 1 - direction)
         if self.connections[row].closed_by == 255:
             self.connections[row].closed_by = cython.cast(cython.uchar, direction)
+        if self.connections[row].flags & ((CONN_FIN_CLIENT | CONN_RST_CLIENT) << direction):
+            return
         if direction == 0:
-            if not (self.connections[row].flags & CONN_FIN_CLIENT):
-                self.connections[row].client_close_acked = cython.cast(cython.uint, acked & MASK32)
-        elif not (self.connections[row].flags & (CONN_FIN_CLIENT << 1)):
+            self.connections[row].client_close_acked = cython.cast(cython.uint, acked & MASK32)
+        else:
             self.connections[row].server_close_acked = cython.cast(cython.uint, acked & MASK32)
 
     @cython.cfunc
@@ -1237,12 +1298,9 @@ class Tracker:
         """Payload at stream position `at`: judge whether it was sent before, and hand it on or stash it."""
         f: cython.longlong = 2 * slot + direction
         now: cython.longlong = p[i].time_ns
-        frame: cython.longlong = p[i].frame
         length: cython.longlong = p[i].payload_len
         end: cython.longlong = at + length
         newest: cython.longlong = self.streams[f].next
-        skip: cython.longlong
-        captured: cython.longlong = p[i].captured_len
 
         if at < newest and end <= newest and not (self.flags & ZERO_WINDOW_PROBE):
             self.judge_again(slot, direction, p, i, at, end)
@@ -1251,7 +1309,7 @@ class Tracker:
                 self.streams[f].timed = end
                 self.streams[f].timed_ns = now
             self.streams[f].progress_ns = now
-        if length > self.streams[f].largest_acked and length >= self.streams[f].candidate_len and end > self.streams[f].acked and end > newest:
+        if length > self.streams[f].largest_acked and length > self.streams[f].candidate_len and end > self.streams[f].acked and end > newest:
             self.streams[f].candidate = end
             self.streams[f].candidate_len = p[i].payload_len
         if end > newest:
@@ -1259,13 +1317,7 @@ class Tracker:
         if end <= self.streams[f].delivered:
             return
         if at <= self.streams[f].delivered:
-            skip = self.streams[f].delivered - at
-            self.streams[f].delivered = end
-            self.emit(
-                slot, direction, SEGMENT_DATA, now, frame, p[i].payload_off + min(skip, captured), length - skip, max(captured - skip, 0), 0
-            )
-            if self.streams[f].stash_first != NOWHERE:
-                self.flush(slot, direction)
+            self.in_order(slot, direction, p, i, at, end)
             return
         # a hole before it
         if self.streams[f].stash_first == NOWHERE:
@@ -1276,6 +1328,47 @@ class Tracker:
             if self.streams[f].acked > self.streams[f].delivered:
                 self.streams[f].hole_acked_ns = now
         self.keep(slot, direction, p, i, at, end)
+
+    @cython.cfunc
+    @cython.nogil
+    @cython.exceptval(check=False)
+    def in_order(
+        self,
+        slot: cython.longlong,
+        direction: cython.longlong,
+        p: Packet[::1],
+        i: cython.longlong,
+        at: cython.longlong,
+        end: cython.longlong,
+    ) -> cython.void:
+        """Hand on payload that begins at or below what was delivered, and what waited behind it. Bytes that
+        were stashed before come from there: of overlapping copies the first captured one counts."""
+        f: cython.longlong = 2 * slot + direction
+        captured: cython.longlong = p[i].captured_len
+        skip: cython.longlong
+        stop: cython.longlong
+        entry: cython.longlong
+        while self.streams[f].delivered < end:
+            entry = self.streams[f].stash_first
+            stop = end
+            if entry != NOWHERE and self.stash[entry].position < stop:
+                stop = self.stash[entry].position
+            skip = self.streams[f].delivered - at
+            if stop > self.streams[f].delivered:
+                self.emit(
+                    slot,
+                    direction,
+                    SEGMENT_DATA,
+                    p[i].time_ns,
+                    p[i].frame,
+                    p[i].payload_off + min(skip, captured),
+                    stop - self.streams[f].delivered,
+                    max(min(captured, stop - at) - skip, 0),
+                    0,
+                )
+                self.streams[f].delivered = stop
+            if entry != NOWHERE:
+                self.flush(slot, direction)
 
     @cython.cfunc
     @cython.nogil
@@ -1375,39 +1468,18 @@ class Tracker:
                 stop = at + BLOCK
             before = self.store(f, before, entry, p, i, at, stop, at - begin)
             if before == NOWHERE:
-                # no room: give up this hole, and hand on what waits behind it
+                # no room: give up the first hole, and hand on what waits behind it
                 self.stash_full += 1
-                self.skip_to_stash(slot, direction)
-                self.flush(slot, direction)
-                if at <= self.streams[f].delivered < end:
-                    at = self.streams[f].delivered
-                    self.emit(
-                        slot,
-                        direction,
-                        SEGMENT_DATA,
-                        p[i].time_ns,
-                        p[i].frame,
-                        p[i].payload_off + min(at - begin, cython.cast(cython.longlong, p[i].captured_len)),
-                        end - at,
-                        max(cython.cast(cython.longlong, p[i].captured_len) - (at - begin), 0),
-                        0,
-                    )
-                    self.streams[f].delivered = end
-                elif at > self.streams[f].delivered:
+                if self.streams[f].stash_first == NOWHERE:
                     self.gap(slot, direction, at)
-                    self.emit(
-                        slot,
-                        direction,
-                        SEGMENT_DATA,
-                        p[i].time_ns,
-                        p[i].frame,
-                        p[i].payload_off + min(at - begin, cython.cast(cython.longlong, p[i].captured_len)),
-                        end - at,
-                        max(cython.cast(cython.longlong, p[i].captured_len) - (at - begin), 0),
-                        0,
-                    )
-                    self.streams[f].delivered = end
-                return
+                else:
+                    self.skip_to_stash(slot, direction)
+                    self.flush(slot, direction)
+                if at <= self.streams[f].delivered:
+                    self.in_order(slot, direction, p, i, begin, end)
+                    return
+                entry = self.streams[f].stash_first
+                continue
             at = stop
 
     @cython.cfunc
@@ -1487,8 +1559,13 @@ class Tracker:
                 )
                 self.streams[f].delivered = end
             self.streams[f].stash_first = self.stash[entry].next
-            self.stash[entry].next = cython.cast(cython.uint, self.free_stash)
-            self.free_stash = entry
+            self.stash[entry].next = cython.cast(cython.uint, NOWHERE)
+            if self.spent_first == NOWHERE:
+                self.spent_first = entry
+            else:
+                self.stash[self.spent_last].next = cython.cast(cython.uint, entry)
+            self.spent_last = entry
+            self.spent_count += 1
             self.stash_used -= 1
             self.streams[f].stash_count -= 1
             entry = self.streams[f].stash_first
@@ -1537,9 +1614,11 @@ class Tracker:
     def give_up_acked(self, slot: cython.longlong, direction: cython.longlong) -> cython.void:
         """Give up the holes that the peer acknowledged: the capture will not hold their bytes any more."""
         f: cython.longlong = 2 * slot + direction
+        to: cython.longlong
         self.streams[f].hole_acked_ns = 0
         while self.streams[f].stash_first != NOWHERE and self.streams[f].acked > self.streams[f].delivered:
-            self.skip_to_stash(slot, direction)
+            to = self.stash[self.streams[f].stash_first].position
+            self.gap(slot, direction, min(to, cython.cast(cython.longlong, self.streams[f].acked)))
             self.flush(slot, direction)
         if self.streams[f].stash_first == NOWHERE and self.streams[f].acked > self.streams[f].next and self.streams[f].fin < 0:
             self.gap(slot, direction, self.streams[f].acked)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from types import ModuleType
 
 import numpy as np
 
@@ -30,8 +31,12 @@ class Tracker:
     segments)``; it must be done with them when it returns.
     """
 
-    def __init__(self, follow: Callable[[np.ndarray, np.ndarray, np.ndarray], None] | None = None) -> None:
-        self.kernel = k = _kernel.Tracker()
+    def __init__(
+        self,
+        follow: Callable[[np.ndarray, np.ndarray, np.ndarray], None] | None = None,
+        module: ModuleType = _kernel,  # tests give the kernel interpreted
+    ) -> None:
+        self.kernel = k = module.Tracker()
         self._follow = follow
         self.connections = Growing(k.bind, "connections", t.Connection, 2048)
         self.troubles = Growing(k.bind, "troubles", t.Trouble, 1024)

@@ -29,7 +29,7 @@ def test_info_names_the_file_at_once_and_counts_at_the_end(tmp_path):
     assert capture.size == pathlib.Path(path).stat().st_size
     for _ in capture.batches():
         assert capture.info.packets > 0
-    assert (capture.info.packets, capture.info.bytes) == (5000, 5000 * 60)
+    assert (capture.info.packets, capture.info.captured_bytes) == (5000, 5000 * 60)
 
 
 @pytest.mark.parametrize("wrap", [bytes, gzip.compress], ids=["plain", "gzip"])

@@ -66,7 +66,7 @@ def test_counts_bytes_times_and_steps_back():
         for size, second, wire in [(10, 5, 10), (20, 3, 40), (30, 9, 30)]
     )
     info = read(content)[0].info
-    assert (info.packets, info.bytes, info.wire_bytes, info.truncated_packets) == (3, 60, 80, 1)
+    assert (info.packets, info.captured_bytes, info.wire_bytes, info.truncated_packets) == (3, 60, 80, 1)
     assert (info.first_ns, info.last_ns, info.backward_steps, info.snaplen) == (3 * SECOND, 9 * SECOND, 1, 96)
 
 

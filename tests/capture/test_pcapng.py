@@ -16,6 +16,7 @@ from pcapdiag.capture import CaptureFile, _pcapng_cy, stop
 from pcapdiag.capture.tally import DROP_COUNTS, DROPPED, new_tally
 from pcapdiag.errors import CaptureError
 from tests.capture.byhand import (
+    Pipe,
     Record,
     block,
     epb,
@@ -183,6 +184,12 @@ def test_the_section_comment_is_kept():
     assert read(shb(options=option(1, "caught at 5 µs".encode())))[0].info.comment == "caught at 5 µs"
 
 
+@pytest.mark.parametrize("chunk", [1, 1 << 16])
+def test_a_section_header_may_be_longer_than_the_rest_of_the_file(chunk):
+    content = shb(options=option(1, bytes(6000))) + idb() + epb(DATA, 1)
+    assert records(CaptureFile(Pipe(content, chunk))) == [Record(1000, DATA, 61)]
+
+
 def test_section_without_packets_is_an_empty_capture():
     capture, got = read(shb())
     assert (got, capture.info.packets, capture.info.damage) == ([], 0, "")
@@ -224,12 +231,12 @@ GOOD = shb() + idb() + epb(DATA, 1)
         (block(1, b"abcd"), "a block after packet 1 is too short for its kind"),
         (block(5, bytes(8)), "a block after packet 1 is too short for its kind"),
         (block(10, bytes(4)), "a block after packet 1 is too short for its kind"),
-        (shb(version=2), "pcapng version 2.0 after packet 1: only version 1 is known"),
+        (shb(version=2), "a section header after packet 1 is of version 2.0: only version 1 is known"),
         (
             shb().replace(b"\x4d\x3c\x2b\x1a", b"abcd"),
             "a section header after packet 1 has no byte-order magic",
         ),
-        (shb()[:-4] + bytes(4), "a section header after packet 1 states two different lengths"),
+        (shb()[:-4] + bytes(4), "a section header after packet 1 states two lengths, 28 and 0"),
         (shb()[:20], "cut in the middle of a block after packet 1"),
         (bytes(64), "only zeros after packet 1"),
         (b"garbage", "cut in the middle of a block after packet 1"),
@@ -244,13 +251,13 @@ def test_damage_keeps_what_came_before_it(tail, damage):
 
 def test_more_interfaces_than_a_table_can_name_is_damage():
     capture, got = read(shb() + idb() * 65_537 + epb(DATA, 1))
-    assert (got, capture.info.damage) == ([], "too many interfaces")
+    assert (got, capture.info.damage) == ([], "too many interfaces before the first packet")
 
 
 @pytest.mark.parametrize(
     ("head", "problem"),
     [
-        (shb(version=3), "pcapng version 3.0"),
+        (shb(version=3), "section header before the first packet is of version 3.0"),
         (shb()[:20], "cut short"),
         (shb(options=option(1, bytes(200)))[:60], "cut in the middle"),
         (b"\n\r\r\n" + bytes(40), "no byte-order magic"),

@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pcapdiag.capture import CaptureFile, reader
+from pcapdiag.capture import KEPT, CaptureFile, reader
 from pcapdiag.errors import CaptureError
 from tests.capture.byhand import (
     Pipe,
+    block,
     epb,
+    frames,
     idb,
     old_packet,
     option,
@@ -56,6 +58,25 @@ def test_data_is_read_only():
         batch.data[0] = 1
 
 
+UNREAD = block(0x77, bytes(2 << 20)) + secrets(bytes(1_100_000)) + idb()
+STUBBORN = shb() + idb() + b"".join((epb(bytes([n]) * 900_000) + UNREAD) for n in range(8))
+
+
+@pytest.mark.parametrize("wrap", [io.BytesIO, Pipe], ids=["seekable", "pipe"])
+@pytest.mark.parametrize(
+    "content", [pcap(30_000), pcap(8000, size=1400), STUBBORN], ids=["small", "large", "blocks"]
+)
+def test_a_batch_stays_as_it_is_while_a_few_more_are_asked_for(content, wrap):
+    expected = iter(read(content)[1])
+    waiting = []
+    for batch in CaptureFile(wrap(content)).batches():
+        waiting.append(batch)
+        if len(waiting) > KEPT:
+            for _, record in frames(waiting.pop(0)):
+                assert record == next(expected)
+    assert sum(len(batch.records) for batch in waiting) == len(list(expected))
+
+
 def test_position_is_where_reading_can_begin_again():
     content = pcap(5000)
     for batch in CaptureFile(io.BytesIO(content)).batches():
@@ -89,7 +110,7 @@ def test_no_bytes_make_reading_fail_and_no_chunking_changes_it(seed, changes, ta
         assert "\n" not in str(error)
         return
     assert capture.info.packets == len(got)
-    assert capture.info.bytes == sum(len(record.data) for record in got) <= len(content)
+    assert capture.info.captured_bytes == sum(len(record.data) for record in got) <= len(content)
     assert 0 <= capture.info.damage_offset <= len(content)
     slow = CaptureFile(Pipe(bytes(content), chunk))
     assert records(slow) == got

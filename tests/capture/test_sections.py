@@ -6,8 +6,32 @@ import struct
 
 import pytest
 
-from pcapdiag.capture.sections import Section, clock
-from tests.capture.byhand import option
+from pcapdiag.capture.sections import Section, SectionHeader, clock
+from tests.capture.byhand import option, shb
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_a_section_header_tells_its_byte_order_and_length(order):
+    data = memoryview(shb(order, option(1, b"hi", order)))
+    header = SectionHeader.read(data, 1000)
+    assert header == (order == ">", 36)
+    header.check_end(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (bytes(28), "has no byte-order magic"),
+        (shb(version=7), r"is of version 7\.0: only version 1 is known"),
+        (shb(options=bytes(100)), "claims 128 bytes, which cannot be true"),
+        (shb().replace(b"\x1c", b"\x1b", 1), "claims 27 bytes, which cannot be true"),
+        (shb().replace(b"\x1c", b"\x1e", 1), "claims 30 bytes, which cannot be true"),
+        (shb()[:-4] + bytes(4), "states two lengths, 28 and 0"),
+    ],
+)
+def test_what_is_wrong_with_a_section_header_is_said(data, problem):
+    with pytest.raises(ValueError, match=problem):
+        SectionHeader.read(memoryview(data), 100).check_end(memoryview(data))
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import io
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 
 import pytest
@@ -83,7 +84,7 @@ def test_a_full_disk_loses_only_the_second_look(monkeypatch):
         def write(self, _):
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(source.tempfile, "TemporaryFile", lambda buffering: Full())
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda buffering: Full())
     capture = CaptureFile(Pipe(pcap(50)))
     assert len(records(capture)) == 50
     assert list(capture.reread(1, 5)) == []
@@ -159,4 +160,4 @@ def test_a_read_error_ends_the_records_and_is_told():
 
     capture = CaptureFile(Failing(pcap(50)))
     assert len(records(capture)) == 50
-    assert capture.info.damage == "cannot be read further: input/output error, after packet 50"
+    assert capture.info.damage == "cannot be read further: input/output error after packet 50"

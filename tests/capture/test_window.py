@@ -6,8 +6,8 @@ import io
 
 import pytest
 
-from pcapdiag.capture.compression import Plain
 from pcapdiag.capture.source import source_of
+from pcapdiag.capture.stream import Plain
 from pcapdiag.capture.window import Window
 from tests.capture.byhand import Pipe
 

@@ -1,4 +1,4 @@
-"""Plain or compressed bytes as one stream; the magic number tells the compression, not the file's name.
+"""The content of compressed streams.
 
 Output is made piece by piece and never more than asked for, so a decompression bomb costs time, not memory.
 """
@@ -9,12 +9,12 @@ import bz2
 import lzma
 import zlib
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import lz4.frame
 import zstandard
 
-from pcapdiag.capture.source import Raw, why
+from pcapdiag.capture.stream import Plain, StreamFault
 
 #: Compressed bytes handed over at a time. Small, since a fault loses the output of the piece it lies in, and
 #: since zstd turns four bytes into up to 128 KiB that its decoder returns at once: 32 MiB a piece at worst.
@@ -23,65 +23,19 @@ CHUNK = 1 << 16  # compressed bytes read at a time
 MEMORY_LIMIT = 128 << 20  # for a decoder's own window: xz -9 needs 65 MiB, zstd --long=27 128 MiB
 
 
-class StreamFault(Exception):
-    """The stream cannot be read on; what came before it is good."""
-
-
-class Stream(Protocol):
-    """``readinto`` may read less than asked; 0 is the end. Raises StreamFault."""
-
-    @property
-    def consumed(self) -> int:
-        """Bytes of the input file used up."""
-
-    def readinto(self, buffer: memoryview, /) -> int: ...
-
-    def skip(self, count: int) -> bool:
-        """Step over `count` bytes, or do nothing and say False where they must be read to be passed."""
-
-
-class Plain:
-    """Uncompressed bytes; `head` is what was read to find that out."""
-
-    def __init__(self, raw: Raw, head: bytes) -> None:
-        self._raw = raw
-        self._head = head
-        self.consumed = 0
-
-    def readinto(self, buffer: memoryview, /) -> int:
-        if self._head:
-            count = min(len(self._head), len(buffer))
-            buffer[:count] = self._head[:count]
-            self._head = self._head[count:]
-        else:
-            try:
-                count = self._raw.readinto(buffer) or 0
-            except OSError as error:
-                raise StreamFault(f"cannot be read further: {why(error)}") from None
-        self.consumed += count
-        return count
-
-    def skip(self, count: int) -> bool:
-        if self._head or not self._raw.skip(count):
-            return False
-        self.consumed += count
-        return True
-
-
 class _Gzip:
     """zlib in the shape of the other decoders: bytes it has not taken yet are kept inside."""
 
     def __init__(self) -> None:
         self._decoder = zlib.decompressobj(wbits=31)
         self._rest = b""
+        self.needs_input = True
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
         made = self._decoder.decompress(self._rest + data, max_length)
         self._rest = self._decoder.unconsumed_tail
         self.needs_input = not self._rest and len(made) < max_length
         return made
-
-    needs_input = True
 
     @property
     def eof(self) -> bool:
@@ -98,12 +52,13 @@ class _Zstd:
     def __init__(self) -> None:
         context = zstandard.ZstdDecompressor(max_window_size=MEMORY_LIMIT)
         self._decoder = context.decompressobj(write_size=1 << 16)
-        self._made = b""
+        self._made = memoryview(b"")
 
-    def decompress(self, data: bytes, max_length: int) -> bytes:
-        made = self._made + self._decoder.decompress(data) if data else self._made
-        self._made = made[max_length:]
-        return made[:max_length]
+    def decompress(self, data: bytes, max_length: int) -> memoryview:
+        if data:
+            self._made = memoryview(self._decoder.decompress(data))
+        made, self._made = self._made[:max_length], self._made[max_length:]
+        return made
 
     @property
     def needs_input(self) -> bool:
@@ -118,13 +73,13 @@ class _Zstd:
         return self._decoder.unused_data
 
 
-#: Magic number -> (name, a decoder for one member).
-CODECS: dict[bytes, tuple[str, Callable[[], Any]]] = {
-    b"\x1f\x8b": ("gzip", _Gzip),
-    b"\x28\xb5\x2f\xfd": ("zstd", _Zstd),
-    b"\xfd7zXZ\0": ("xz", lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MEMORY_LIMIT)),
-    b"\x04\x22\x4d\x18": ("lz4", lz4.frame.LZ4FrameDecompressor),
-    b"BZh": ("bz2", bz2.BZ2Decompressor),
+#: A decoder for one member of each kind.
+DECODERS: dict[str, Callable[[], Any]] = {
+    "gzip": _Gzip,
+    "zstd": _Zstd,
+    "xz": lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MEMORY_LIMIT),
+    "lz4": lz4.frame.LZ4FrameDecompressor,
+    "bz2": bz2.BZ2Decompressor,
 }
 FAULTS = (zlib.error, zstandard.ZstdError, lzma.LZMAError, OSError, RuntimeError, ValueError, EOFError)
 
@@ -132,10 +87,10 @@ FAULTS = (zlib.error, zstandard.ZstdError, lzma.LZMAError, OSError, RuntimeError
 class Decompressed:
     """The content of a compressed stream, over all its concatenated members."""
 
-    def __init__(self, compressed: Plain, name: str, codec: Callable[[], Any]) -> None:
+    def __init__(self, compressed: Plain, name: str) -> None:
         self._compressed = compressed
-        self._name, self._codec = name, codec
-        self._decoder = codec()
+        self._name = name
+        self._decoder = DECODERS[name]()
         self._chunk = memoryview(bytearray(CHUNK))
         self._left = self._chunk[:0]  # of the chunk, not handed over yet
         self._pending = b""  # what follows the member that just ended
@@ -149,7 +104,7 @@ class Decompressed:
         while True:
             if self._decoder.eof:
                 self._pending = self._decoder.unused_data
-                self._decoder, self._began = self._codec(), False
+                self._decoder, self._began = DECODERS[self._name](), False
             piece = b""
             if self._decoder.needs_input and not (piece := self._next_piece()):
                 if self._began:
@@ -179,16 +134,3 @@ class Decompressed:
 
     def skip(self, count: int) -> bool:
         return False
-
-
-def open_stream(raw: Raw) -> tuple[str, Stream]:
-    """(compression, "" for none; the stream) of raw bytes."""
-    head = bytearray()
-    probe = bytearray(max(map(len, CODECS)))
-    while len(head) < len(probe) and (count := raw.readinto(memoryview(probe)[: len(probe) - len(head)])):
-        head += probe[:count]
-    plain = Plain(raw, bytes(head))
-    for magic, (name, codec) in CODECS.items():
-        if head.startswith(magic):
-            return name, Decompressed(plain, name, codec)
-    return "", plain

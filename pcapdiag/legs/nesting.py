@@ -1,0 +1,65 @@
+"""Pairs of exchanges of which the second was made, and answered, while the first waited for its answer.
+
+Only neighbours in time of equal keys are compared: the request that came just before is the one sent on.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pcapdiag import tables as t
+from pcapdiag.traffic import Traffic
+
+SLACK_NS = 50_000  # two interfaces of one host; a quick proxy answers in 100 µs
+
+_KEYLESS = np.uint64(0xFFFFFFFFFFFFFFFF)
+
+
+def by_target(exchanges: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """A key of each exchange's method and target; ``targets`` as ``normal.same_targets`` gives them."""
+    target = exchanges["target"].astype("u8")
+    target = targets[target].astype("u8") if len(targets) else target
+    return target << 8 | exchanges["method"]
+
+
+def by_answer(exchanges: np.ndarray) -> np.ndarray:
+    """A key of each exchange's method, status and body sizes, where it was answered with a whole body."""
+    body = exchanges["response_body"].astype("u8")
+    key = body << 32 | exchanges["request_body"].astype("u8") % 2**12 << 20
+    key |= exchanges["status"].astype("u8") << 8 | exchanges["method"]
+    telling = (exchanges["response_ended"] == t.END_COMPLETE) & (body > 0) & (body < 2**32)
+    return np.where(telling, key, _KEYLESS)
+
+
+def nested(traffic: Traffic, rows: np.ndarray, key: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs among these rows, of one vantage point each, as (outer rows, inner rows)."""
+    exchanges = traffic.exchanges[rows]
+    vantage = traffic.connections["vantage"][exchanges["connection"]]
+    order = np.lexsort((exchanges["start_ns"], vantage, key))
+    one, two = order[:-1], order[1:]
+    same = (key[one] == key[two]) & (vantage[one] == vantage[two]) & (key[one] != _KEYLESS)
+    same &= exchanges["connection"][one] != exchanges["connection"][two]
+    one, two = one[same], two[same]
+    first, second = exchanges[one], exchanges[two]
+    begun = second["start_ns"] <= answered_ns(traffic, first) + SLACK_NS
+    in_time = answered_ns(traffic, second) <= answered_ns(traffic, first) + SLACK_NS
+    alike = first["status"] == second["status"]
+    gave_up = (first["status"] == 0) | (first["status"] >= 500)
+    whole = (first["response_ended"] == t.END_COMPLETE) & (second["response_ended"] == t.END_COMPLETE)
+    like_body = ~whole | (first["response_body"] == second["response_body"])
+    fits = (alike & in_time & like_body) | (gave_up & ~alike) | (in_time & marked(first, second))
+    fits &= begun
+    return rows[one[fits]], rows[two[fits]]
+
+
+def marked(outer: np.ndarray, inner: np.ndarray) -> np.ndarray:
+    """Whether each inner exchange carries a forwarding header that the outer one lacks."""
+    return ((inner["flags"] & t.REQ_FORWARDED) != 0) & ((outer["flags"] & t.REQ_FORWARDED) == 0)
+
+
+def answered_ns(traffic: Traffic, exchanges: np.ndarray) -> np.ndarray:
+    """When each response began; without one, when its connection was last seen."""
+    after_us = exchanges["response_start_us"]
+    last_ns = traffic.connections["last_ns"][exchanges["connection"]]
+    unknown = (exchanges["status"] == 0) | (after_us == t.NEVER)
+    return np.where(unknown, last_ns, exchanges["start_ns"] + after_us.astype("i8") * 1000)
