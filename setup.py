@@ -25,7 +25,10 @@ class BuildKernels(build_ext):
         try:
             super().run()
         except BaseError as error:
-            sys.exit(f"pcapdiag: its kernels could not be compiled ({error}): install a C compiler, e.g. apt install gcc python3-dev")
+            sys.exit(
+                f"pcapdiag: its kernels could not be compiled ({error}): "
+                "install a C compiler and Python's headers, e.g. apt install gcc python3-dev"
+            )
         digests = {str(k): hashlib.sha256((ROOT / k).read_bytes()).hexdigest() for k in KERNELS}
         where = ROOT if self.inplace or self.editable_mode else pathlib.Path(self.build_lib)
         path = where / "pcapdiag" / "_kernels.json"

@@ -39,7 +39,19 @@ def of_tshark(path: Path) -> dict[int, int]:
     """frame -> flags of every packet tshark takes for TCP. A retransmission that is also fast or spurious
     carries tshark's plain flag too; ours name the kind alone."""
     fields = [part for name in FIELDS for part in ("-e", name)]
-    command = ["tshark", "-n", "-r", str(path), "-Y", "tcp && !icmp && !icmpv6", "-T", "fields", "-e", "frame.number", *fields]
+    command = [
+        "tshark",
+        "-n",
+        "-r",
+        str(path),
+        "-Y",
+        "tcp && !icmp && !icmpv6",
+        "-T",
+        "fields",
+        "-e",
+        "frame.number",
+        *fields,
+    ]
     out = subprocess.run(command, capture_output=True, text=True, check=False).stdout
     flags: dict[int, int] = {}
     for line in out.splitlines():
@@ -61,6 +73,8 @@ def of_pcapdiag(path: Path) -> dict[int, int]:
 
 
 def names(flags: int) -> str:
+    if flags < 0:
+        return "absent"
     return ",".join(name for name, bit in t.ANALYSIS_FLAGS.items() if flags & bit) or "-"
 
 
@@ -86,9 +100,11 @@ def main(paths: list[str]) -> None:
         count, differing = differences(path)
         packets += count
         differ += len(differing)
-        kinds.update((names(a) if a >= 0 else "absent", names(b) if b >= 0 else "absent") for _, a, b in differing)
+        kinds.update(
+            (names(a) if a >= 0 else "absent", names(b) if b >= 0 else "absent") for _, a, b in differing
+        )
         if differing:
-            frames = " ".join(f"{frame}:{names(a) if a >= 0 else 'absent'}/{names(b) if b >= 0 else 'absent'}" for frame, a, b in differing[:6])
+            frames = " ".join(f"{frame}:{names(a)}/{names(b)}" for frame, a, b in differing[:6])
             print(f"{path.name}: {len(differing)} of {count}: {frames}")
     for (a, b), n in kinds.most_common():
         print(f"{n:6}  tshark {a:40} pcapdiag {b}")

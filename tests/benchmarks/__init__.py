@@ -1,0 +1,1 @@
+"""Timing lives here, not in timed tests: ``python -m tests.benchmarks``."""
