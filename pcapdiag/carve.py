@@ -31,9 +31,8 @@ class Carvable(Protocol):
 
 def write_pcap(stream: BinaryIO, packets: Iterable[Carvable]) -> int:
     """Write a pcap file with nanoseconds; all packets must be of one link type. Returns how many."""
-    link = None
-    count = 0
-    for count, packet in enumerate(packets, 1):
+    link, count = None, 0
+    for packet in packets:
         if link is None:
             link = packet.link
             stream.write(_pcap_header(link))
@@ -42,6 +41,7 @@ def write_pcap(stream: BinaryIO, packets: Iterable[Carvable]) -> int:
         seconds, fraction_ns = divmod(packet.time_ns, 1_000_000_000)
         stream.write(struct.pack("<IIII", seconds, fraction_ns, len(packet.record), packet.wirelen))
         stream.write(packet.record)
+        count += 1
     if link is None:
         stream.write(_pcap_header(1))
     return count
@@ -56,7 +56,7 @@ def write_pcapng(stream: BinaryIO, packets: Iterable[Carvable]) -> int:
     stream.write(_block(SECTION, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)))
     interfaces: dict[int, int] = {}
     count = 0
-    for count, packet in enumerate(packets, 1):
+    for packet in packets:
         if packet.link not in interfaces:
             interfaces[packet.link] = len(interfaces)
             resolution = struct.pack("<HHB3xHH", OPTION_RESOLUTION, 1, 9, OPTION_END, 0)
@@ -64,6 +64,7 @@ def write_pcapng(stream: BinaryIO, packets: Iterable[Carvable]) -> int:
         high, low = divmod(packet.time_ns, 1 << 32)
         head = struct.pack("<IIIII", interfaces[packet.link], high, low, len(packet.record), packet.wirelen)
         stream.write(_block(PACKET, head + packet.record))
+        count += 1
     return count
 
 

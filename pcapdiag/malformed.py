@@ -4,6 +4,9 @@ from __future__ import annotations
 
 REASON_LIMIT = 200
 _SHOWN = 60
+CRLF = b"\r\n"
+
+_BOTH_LENGTHS = "both Content-Length and Transfer-Encoding are given"
 
 #: What llhttp says, and what an engineer would say.
 PLAIN = {
@@ -13,14 +16,14 @@ PLAIN = {
     "Invalid method encountered": "the method is none that is known",
     "Invalid status code": "the status code is not a three-digit number",
     "Duplicate Content-Length": "Content-Length stands twice",
-    "Content-Length can't be present with Transfer-Encoding": "both Content-Length and Transfer-Encoding are given",
-    "Transfer-Encoding can't be present with Content-Length": "both Content-Length and Transfer-Encoding are given",
+    "Content-Length can't be present with Transfer-Encoding": _BOTH_LENGTHS,
+    "Transfer-Encoding can't be present with Content-Length": _BOTH_LENGTHS,
     "Invalid character in Content-Length": "Content-Length is not a number",
     "Content-Length overflow": "Content-Length is larger than any number a parser holds",
     "Invalid character in chunk size": "a chunk does not begin with its size in hexadecimal",
     "Chunk size overflow": "a chunk size is larger than any number a parser holds",
     "Expected LF after chunk data": "a chunk is longer than its size says",
-    "Unexpected whitespace after header value": "a header field goes on over a second line (obsolete folding)",
+    "Unexpected whitespace after header value": "a header field goes on in a second line (obsolete folding)",
     "Expected CRLF after version": "the start line does not end in CRLF",
     "Missing expected CR after header value": "a header line does not end in CRLF",
     "Missing expected LF after header value": "a header line ends in a bare CR",
@@ -39,29 +42,23 @@ def why_malformed(stream: bytes, direction: int) -> str:
 
     listener = _Listener(direction)
     parser = (httptools.HttpResponseParser if direction else httptools.HttpRequestParser)(listener)
+    head, end, body = stream.partition(b"\r\n\r\n")
+    part = b""
     try:
-        parser.feed_data(stream)
+        for part in [*(head + end).splitlines(keepends=True), body]:
+            parser.feed_data(part)
     except httptools.HttpParserUpgrade:
         return ""
     except (httptools.HttpParserError, httptools.HttpParserCallbackError) as error:
         if listener.complete:
-            return f"bytes follow the message that begin no other: {_quoted(stream[-_SHOWN:])}"
-        return f"{_plain(str(error))}: {_where(stream, listener)}"[:REASON_LIMIT]
+            return f"bytes follow the message that begin no other: {_quoted(part[-_SHOWN:])}"
+        where = "in the body, which begins " if listener.in_body else ""
+        return f"{_plain(str(error))}: {where}{_quoted(part.strip(CRLF))}"[:REASON_LIMIT]
     return listener.leniently_accepted(parser)
 
 
 def _plain(error: str) -> str:
     return PLAIN.get(error, error[:1].lower() + error[1:])
-
-
-def _where(stream: bytes, listener: _Listener) -> str:
-    """The line the parser stumbled over, as far as its events tell."""
-    head, _, body = stream.partition(b"\r\n\r\n")
-    lines = head.split(b"\r\n")
-    if listener.in_body:
-        return f"in the body, which begins {_quoted(body)}"
-    number = listener.lines_done
-    return _quoted(lines[min(number, len(lines) - 1)])
 
 
 def _quoted(text: bytes) -> str:
@@ -75,20 +72,12 @@ class _Listener:
 
     def __init__(self, direction: int) -> None:
         self.direction = direction
-        self.lines_done = 0  # start line and header fields parsed whole
         self.in_body = False
         self.complete = False
         self.hosts: list[bytes] = []
         self.encodings: list[bytes] = []
 
-    def on_url(self, _url: bytes) -> None:
-        self.lines_done = 1
-
-    def on_status(self, _reason: bytes) -> None:
-        self.lines_done = 1
-
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.lines_done += 1
         if name.lower() == b"host":
             self.hosts.append(value)
         elif name.lower() == b"transfer-encoding":
@@ -105,14 +94,15 @@ class _Listener:
         if not self.in_body:
             return ""
         if self.direction == 0:
+            if parser.get_http_version() == "0.9":
+                return "the request line names no HTTP version"
             if parser.get_http_version() == "1.1" and not self.hosts:
                 return "an HTTP/1.1 request without Host (RFC 9112, 3.2)"
             if len(self.hosts) > 1:
                 return f"Host stands {len(self.hosts)} times (RFC 9112, 3.2)"
             if self.encodings and not self.encodings[-1].lower().rstrip().endswith(b"chunked"):
-                return (
-                    f"Transfer-Encoding ends in {_quoted(self.encodings[-1])}, not in chunked (RFC 9112, 6.1)"
-                )
+                last = _quoted(self.encodings[-1])
+                return f"Transfer-Encoding ends in {last}, not in chunked (RFC 9112, 6.1)"
             return ""
         status = parser.get_status_code()
         return "" if 100 <= status <= 599 else f"status {status} is outside 100 to 599 (RFC 9110, 15)"

@@ -16,6 +16,9 @@ def interpreted(name: str) -> types.ModuleType:
     Structured arrays must be passed as ``array.view(np.recarray)`` and bytes as a ``memoryview``.
     """
     sys.modules.setdefault("cython.cimports.pcapdiag.tables", pcapdiag.tables)
+    libc = types.ModuleType("string")
+    libc.memchr = None  # type: ignore[attr-defined]  # what needs it is compiled only
+    sys.modules.setdefault("cython.cimports.libc.string", libc)
     compiled = importlib.import_module(name)
     package, _, leaf = name.rpartition(".")
     folder = importlib.import_module(package).__path__[0]

@@ -59,9 +59,15 @@ class Account:
     unexplained: list[Unexplained]
 
 
-def account_for(traffic: Traffic, claimed: np.ndarray) -> Account:
-    """The account, given which requests findings claim (bool, one an exchange)."""
+def account_for(traffic: Traffic, claimed: np.ndarray, failed_by: np.ndarray | None = None) -> Account:
+    """The account, given which requests findings claim (bool, one an exchange).
+
+    ``failed_by`` are those that errors claim: where only the backend leg was seen, they tell of requests
+    whose status there was fine, yet came too late.
+    """
     failed = failed_rows(traffic)
+    if failed_by is not None and not (traffic.exchange_leg == t.LEG_FRONTEND).any():
+        failed = np.union1d(failed, np.flatnonzero(failed_by & (traffic.exchange_leg == t.LEG_BACKEND)))
     unexplained = failed[~claimed[failed]]
     return Account(len(failed), len(failed) - len(unexplained), _groups(traffic, unexplained))
 
@@ -77,7 +83,15 @@ def failed_rows(traffic: Traffic) -> np.ndarray:
     bad = (status >= 500) | np.isin(status, FAILED_STATUSES) | np.isin(ended, _CUT_SHORT)
     silent = np.flatnonzero((status == 0) & ~bad)
     bad[silent] = _went_unanswered(traffic, rows[silent])
-    return rows[bad]
+    return rows[bad][~_never_asked(traffic, rows[bad])]
+
+
+def _never_asked(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Which answers were given to a client that had sent nothing: some proxies answer a bare FIN with 400."""
+    exchanges = traffic.exchanges[rows]
+    flags = traffic.connections["flags"][exchanges["connection"]]
+    mute = (flags & (t.CONN_SYN | t.CONN_DATA_CLIENT)) == t.CONN_SYN
+    return mute & ((exchanges["flags"] & t.REQ_SEEN) == 0)
 
 
 def _went_unanswered(traffic: Traffic, rows: np.ndarray) -> np.ndarray:

@@ -57,15 +57,7 @@ def gave_up(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     due_ns = connections["last_ns"] + np.maximum(last_pause_ns, FIRST_REPEAT_NS) + MARGIN_NS
     # Where SYN-ACKs were seen, their repeats say that none of them was heard.
     unheard = ((connections["flags"] & t.CONN_SYNACK) != 0) & (connections["syns"] > 1) & (connections["synacks"] > 1)
-    return unheard | (connections["syns"] >= MANY_SYNS) | (due_ns < capture_end_ns(traffic)[connections["vantage"]])
-
-
-def capture_end_ns(traffic: Traffic) -> np.ndarray:
-    """When the capture ended, one a vantage point."""
-    ends = np.zeros(256, "i8")
-    for file in traffic.files:
-        ends[file.vantage] = max(int(ends[file.vantage]), file.last_ns)
-    return ends
+    return unheard | (connections["syns"] >= MANY_SYNS) | (due_ns < endings.capture_end_ns(traffic)[connections["vantage"]])
 
 
 def schedule_s(traffic: Traffic, connection: int) -> list[float]:

@@ -38,21 +38,37 @@ def connections_on(traffic: Traffic, leg: int) -> np.ndarray:
 def unfinished(traffic: Traffic, leg: int) -> np.ndarray:
     """Rows of the leg's requests that got no whole response, or were not whole themselves.
 
-    Not among them: exchanges that a gap cut, or that went on, unclosed by anyone, when the capture ended.
+    Not among them: exchanges that went on, unclosed by anyone, when the capture ended, and those on
+    connections of which the capture misses bytes, or a whole direction: what is not seen is not judged.
     """
     exchanges = traffic.exchanges
     request, response = exchanges["request_ended"], exchanges["response_ended"]
     mask = ~(_WHOLE[request] & _WHOLE[response])
     mask &= on_leg(traffic, leg)
-    mask &= (request != t.END_GAP) & (response != t.END_GAP)
+    mask &= response != t.END_GAP
     mask &= (exchanges["flags"] & t.REQ_SEEN) != 0
     rows = np.flatnonzero(mask)
-    return rows[closed_by(traffic, rows) != NOBODY]
+    rows = rows[(closed_by(traffic, rows) != NOBODY) & seen_whole(traffic, rows)]
+    # Bytes that only a short snaplen hides were sent all the same.
+    return rows[(request[rows] != t.END_GAP) | connection_flag(traffic, rows, t.CONN_TRUNCATED)]
+
+
+def seen_whole(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether the capture holds both directions of each exchange's connection, without a gap."""
+    connections = traffic.connections[traffic.exchanges["connection"][rows]]
+    both = (connections["client_packets"] > 0) & (connections["server_packets"] > 0)
+    return both & ((connections["flags"] & (t.CONN_GAP | t.CONN_EVICTED)) == 0)
+
+
+def readable(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether the capture also holds every byte of it: only then may its bytes be found wrong."""
+    return seen_whole(traffic, rows) & ~connection_flag(traffic, rows, t.CONN_TRUNCATED)
 
 
 def request_whole(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
-    """Whether each request came to its end."""
-    return _WHOLE[traffic.exchanges["request_ended"][rows]]
+    """Whether each request came to its end; one hidden by a short snaplen is taken to have."""
+    ended = traffic.exchanges["request_ended"][rows]
+    return _WHOLE[ended] | ((ended == t.END_GAP) & connection_flag(traffic, rows, t.CONN_TRUNCATED))
 
 
 def response_whole(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
@@ -144,6 +160,17 @@ def wait_s(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     return np.maximum(close_ns(traffic, rows) - exchanges["start_ns"] - sent_us * 1000, 0) / 1e9
 
 
+def is_last_attempt(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether each backend exchange is the last its frontend request led to: retries come after the first."""
+    peers = traffic.peer[rows]
+    siblings = np.flatnonzero((traffic.exchange_leg == t.LEG_BACKEND) & np.isin(traffic.peer, peers[peers != t.NONE]))
+    order = np.lexsort((traffic.exchanges["start_ns"][siblings], traffic.peer[siblings]))
+    siblings = siblings[order]
+    of = traffic.peer[siblings]
+    last = siblings[np.append(of[1:] != of[:-1], True)] if len(siblings) else siblings
+    return np.isin(rows, last)
+
+
 def answer_ns(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     """When each response began; 0 where none did."""
     exchanges = traffic.exchanges[rows]
@@ -172,3 +199,11 @@ def unread_response(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     last = traffic.exchanges["next"][rows] == t.NONE
     gap = (connections["flags"] & t.CONN_GAP) != 0
     return last & (gap | (connections["server_acked"] < connections["server_bytes"]))
+
+
+def capture_end_ns(traffic: Traffic) -> np.ndarray:
+    """When the capture ended, one a vantage point."""
+    ends = np.zeros(256, "i8")
+    for file in traffic.files:
+        ends[file.vantage] = max(int(ends[file.vantage]), file.last_ns)
+    return ends

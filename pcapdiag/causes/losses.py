@@ -12,11 +12,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from pcapdiag import tables as t
-from pcapdiag.causes import backlog, endings, paths
+from pcapdiag.causes import backlog, endings, paths, reading
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
+from pcapdiag.wire import Span
 
 LOSS_EVENTS = (t.EVENT_RETRANSMISSION, t.EVENT_LOST_BEFORE, t.EVENT_SYN_RETRANSMISSION, t.EVENT_SYNACK_RETRANSMISSION)
+
+
+MIN_HANDSHAKES = 3  # connections with a SYN lost: each costs a second, so fewer of them say something
+NOTICEABLE_S = 0.1  # a repeat that came sooner was a fast one, and no client noticed
+MAX_READ = 20  # directions whose packets are read again, to see which repeats were needless
+MAX_PACKETS = 2000  # of each of them
+NEAR = 1000  # frames after a repeat in which its receiver answers it
 
 
 @dataclass(frozen=True)
@@ -67,7 +75,9 @@ def _above(traffic: Traffic, rows: np.ndarray, lost: np.ndarray, profile: Profil
     connections = traffic.connections[rows]
     sent = int(connections["client_packets"].sum(dtype="i8") + connections["server_packets"].sum(dtype="i8"))
     total = int(lost[rows].sum(dtype="i8"))
-    return total >= profile.loss_min_segments and total > profile.loss_rate_warning * sent
+    shaken = int(np.count_nonzero((connections["syns"] > 1) & lost[rows].any(axis=1)))
+    enough = total >= profile.loss_min_segments or shaken >= MIN_HANDSHAKES
+    return enough and total > profile.loss_rate_warning * sent
 
 
 def _lost(traffic: Traffic, leg: int) -> np.ndarray:
@@ -76,9 +86,16 @@ def _lost(traffic: Traffic, leg: int) -> np.ndarray:
     lost = np.zeros((len(connections), 2), "u4")
     troubles = traffic.troubles
     repeats = troubles["retransmitted"].astype("i8") + troubles["lost_before"]
+    repeats = repeats - needless(traffic, repeats)
     # Of a segment never acknowledged nobody knows whether it was lost or met a peer that is gone.
     unanswered = np.where(troubles["unacked_bytes"] > 0, troubles["unacked_retries"].astype("i8") - 1, 0)
-    lost[troubles["connection"], troubles["direction"]] = np.maximum(repeats - unanswered, 0)
+    # Of a connection captured twice, a repeat that cost no time is the second copy of one packet.
+    copies = (connections["flags"][troubles["connection"]] & t.CONN_DUPLICATES) != 0
+    copies &= troubles["stall_us"] < repeats * 1000
+    lost[troubles["connection"], troubles["direction"]] = np.where(copies, 0, np.maximum(repeats - unanswered, 0))
+    # A receiver that has closed its window drops what it cannot hold: the network lost nothing.
+    full = troubles["zero_windows"] > 0
+    lost[troubles["connection"][full], 1 - troubles["direction"][full]] = 0
     # A SYN counts when its repeat was answered: then neither a firewall nor a silent host ate it.
     established = (connections["flags"] & t.CONN_ESTABLISHED) != 0
     lost[:, 0] += np.where(established, np.maximum(connections["syns"], 1) - 1, 0).astype("u4")
@@ -90,8 +107,49 @@ def _lost(traffic: Traffic, leg: int) -> np.ndarray:
     return lost
 
 
+def needless(traffic: Traffic, repeats: np.ndarray) -> np.ndarray:
+    """Of each direction's repeats, how many the receiver says it had already (D-SACK, RFC 2883).
+
+    What came late, not lost, is repeated fast, on duplicate ACKs; only such directions are looked at, a
+    few of them, and the others are taken to be like these.
+    """
+    troubles = traffic.troubles
+    result = np.zeros(len(repeats), "i8")
+    reader = reading.wire(traffic)
+    fast = np.flatnonzero((repeats > 0) & (troubles["stall_us"] < repeats * (NOTICEABLE_S * 1e6)))
+    if reader is None or not len(fast):
+        return result
+    looked = fast[:MAX_READ]
+    packets = reader.collect([_span(traffic, int(row)) for row in looked], MAX_PACKETS)
+    for row in looked.tolist():
+        connection, direction = int(troubles["connection"][row]), int(troubles["direction"][row])
+        ranges = {
+            packet.sack[0]
+            for packet in packets.get(connection, ())
+            if packet.direction != direction and packet.sack and _is_duplicate(packet.sack, packet.ack)
+        }
+        result[row] = min(len(ranges), int(repeats[row]))
+    share = result[looked].sum() / repeats[looked].sum()
+    result[fast[MAX_READ:]] = repeats[fast[MAX_READ:]] * share
+    return result
+
+
+def _span(traffic: Traffic, row: int) -> Span:
+    """The frames around a direction's repeats, where their receiver's answers are."""
+    trouble = traffic.troubles[row]
+    connection = int(trouble["connection"])
+    last = int(traffic.connections[connection]["last_frame"])
+    return Span(connection, int(trouble["first_trouble_frame"]), min(int(trouble["last_trouble_frame"]) + NEAR, last))
+
+
+def _is_duplicate(sack: tuple[tuple[int, int], ...], ack: int) -> bool:
+    """RFC 2883: the first block lies below the ACK, or inside the second."""
+    (left, right), *others = sack
+    return right <= ack or any(a <= left and right <= b for a, b in others[:1])
+
+
 def _slowed(traffic: Traffic, hit: np.ndarray) -> np.ndarray:
-    """The exchanges of these connections during which something was sent again."""
+    """The exchanges of these connections that waited for a repeat: noticeably, or, if none did, at all."""
     chosen = np.zeros(len(traffic.connections), "?")
     chosen[hit] = True
     exchanges = traffic.exchanges
@@ -100,22 +158,33 @@ def _slowed(traffic: Traffic, hit: np.ndarray) -> np.ndarray:
     events = events[chosen[events["connection"]] & np.isin(events["kind"], LOSS_EVENTS)]
     if not len(rows) or not len(events):
         return rows[:0]
-    order = np.lexsort((exchanges["start_ns"][rows], exchanges["connection"][rows]))
-    rows = rows[order]
+    rows = rows[np.lexsort((exchanges["start_ns"][rows], exchanges["connection"][rows]))]
     keys = _moments(traffic, exchanges["connection"][rows], exchanges["start_ns"][rows])
     at = np.searchsorted(keys, _moments(traffic, events["connection"], events["time_ns"]), side="right") - 1
     # Before the first exchange of a connection: its handshake, which that exchange waited for.
-    before = (at < 0) | (exchanges["connection"][rows[np.maximum(at, 0)]] != events["connection"])
-    at = np.where(before, at + 1, at)
-    inside = at < len(rows)
-    at, events = at[inside], events[inside]
-    candidates = rows[at]
-    same = exchanges["connection"][candidates] == events["connection"]
-    ended_us = exchanges["response_end_us"][candidates].astype("i8")
-    ended_ns = exchanges["start_ns"][candidates] + np.where(
-        endings.response_whole(traffic, candidates), ended_us * 1000, np.iinfo("i4").max * 10**6
-    )
-    return np.unique(candidates[same & (events["time_ns"] <= ended_ns)])
+    handshake = (at < 0) | (exchanges["connection"][rows[np.maximum(at, 0)]] != events["connection"])
+    at = np.where(handshake, at + 1, at)
+    inside = np.flatnonzero(at < len(rows))
+    waited = rows[at[inside]]
+    events, handshake = events[inside], handshake[inside]
+    same = exchanges["connection"][waited] == events["connection"]
+    waited, events, handshake = waited[same], events[same], handshake[same]
+    long = handshake | (_waited_s(traffic, waited, events) >= NOTICEABLE_S)
+    return np.unique(waited[long] if long.any() else waited)
+
+
+def _waited_s(traffic: Traffic, rows: np.ndarray, events: np.ndarray) -> np.ndarray:
+    """At most how long each exchange stood still until the event in it: since its last sign of life before,
+    and not longer than its connection did in all."""
+    exchanges = traffic.exchanges[rows]
+    signs = [exchanges["start_ns"]]
+    for column in ("request_end_us", "response_start_us", "response_end_us"):
+        sign_ns = exchanges["start_ns"] + exchanges[column].astype("i8") * 1000
+        signs.append(np.where((exchanges[column] != t.NEVER) & (sign_ns < events["time_ns"]), sign_ns, 0))
+    stalls_us = np.zeros(len(traffic.connections), "i8")
+    np.add.at(stalls_us, traffic.troubles["connection"], traffic.troubles["stall_us"])
+    since_s = (events["time_ns"] - np.max(signs, axis=0)) / 1e9
+    return np.minimum(since_s, stalls_us[events["connection"]] / 1e6)
 
 
 def _moments(traffic: Traffic, connections: np.ndarray, times_ns: np.ndarray) -> np.ndarray:

@@ -57,6 +57,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     mask = traffic.exchange_leg == t.LEG_BACKEND
     mask &= ((exchanges["flags"] & t.RSP_BAD) != 0) | (exchanges["response_ended"] == t.END_MALFORMED)
     rows = np.flatnonzero(mask)
+    rows = rows[endings.readable(traffic, rows)]
     if not len(rows):
         return
     rows, severity, healed = claims.failed_or_healed(traffic, rows)

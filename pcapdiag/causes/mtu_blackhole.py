@@ -71,7 +71,7 @@ def _on_leg(traffic: Traffic, leg: int, holes: paths.Blackholes, chosen: np.ndar
     connections = np.unique(holes.connections[chosen])
     lost, passed = int(holes.lost_bytes[chosen].min()), int(holes.passed_bytes[chosen].max())
     downwards = int((holes.directions[chosen] == 1).sum())
-    stuck, bare = _stuck(traffic, connections)
+    stuck, bare = _stuck(traffic, connections, holes.connections[chosen & holes.sent])
     exchanges, without = stuck, bare
     if leg == t.LEG_BACKEND:
         behind = outcome.of_attempts(traffic, bare)
@@ -112,14 +112,19 @@ def _on_leg(traffic: Traffic, leg: int, holes: paths.Blackholes, chosen: np.ndar
     )
 
 
-def _stuck(traffic: Traffic, connections: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The exchanges of these connections that did not run to their ends, and the connections without one."""
+def _stuck(traffic: Traffic, connections: np.ndarray, sent_on: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The exchanges of these connections that hung, and the connections on which a request never got in.
+
+    Where the large segments were sent, the last exchange waits for them, whole as it looks there.
+    """
     rows, bare = [], []
     for connection in connections.tolist():
         own = np.fromiter(traffic.of_connection(connection), "i8")
-        whole = endings.request_whole(traffic, own) & endings.response_whole(traffic, own)
-        rows += own[~whole].tolist()
-        if not len(own):
+        hung = ~(endings.request_whole(traffic, own) & endings.response_whole(traffic, own))
+        if len(own) and connection in sent_on:
+            hung[-1] = True
+        rows += own[hung].tolist()
+        if not hung.any():
             bare.append(connection)
     return np.array(rows, "i8"), np.array(bare, "i8")
 

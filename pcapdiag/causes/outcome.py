@@ -181,3 +181,35 @@ def unserved(traffic: Traffic) -> np.ndarray:
         endings.has_flag(traffic, rows, t.REQ_SEEN) & (ended != t.END_OPEN) & (ended != t.END_GAP)
         & ((exchanges["status"][rows] != 0) | (endings.close_ns(traffic, rows) != 0))
     ]  # fmt: skip
+
+
+def made_by_alb(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether the load balancer answered each frontend request by itself: the backend leg is in the capture,
+    from where the frontend was seen, and shows no request that belongs to it."""
+    served = np.zeros(256, "?")
+    backend = (traffic.leg == t.LEG_BACKEND) & (traffic.connections["exchanges"] > 0)
+    served[traffic.connections["vantage"][backend]] = True
+    for frontend, other in traffic.clock_offsets_ns:
+        served[frontend] |= served[other]
+    vantage = traffic.connections["vantage"][traffic.exchanges["connection"][rows]]
+    return (traffic.peer[rows] == t.NONE) & served[vantage]
+
+
+def connecting_meanwhile(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether the load balancer opened a backend connection, on which no request was seen, while each of these
+    frontend requests waited for its answer."""
+    connections = traffic.connections
+    bare = np.flatnonzero((traffic.leg == t.LEG_BACKEND) & (connections["exchanges"] == 0))
+    opened_ns = np.sort(connections["first_ns"][bare])
+    answered_ns = _answered_ns(traffic, rows)
+    first = np.searchsorted(opened_ns, traffic.exchanges["start_ns"][rows])
+    return first < np.searchsorted(opened_ns, answered_ns)
+
+
+def backend_status(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """What a backend answered to each frontend request; 0 = nothing, or not seen."""
+    peers = traffic.peer[rows]
+    status = np.zeros(len(rows), "u2")
+    known = peers != t.NONE
+    status[known] = traffic.exchanges["status"][peers[known]]
+    return status

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from pcapdiag import tables as t
+from pcapdiag.causes import endings
 from pcapdiag.traffic import Traffic
 
 TRIES = 3  # sent, and sent again twice: not lost by chance on a path that passes other segments
+PATIENCE_NS = 1_000_000_000  # a sender tries again sooner than this
 SMALLEST_MTU_BYTES = 576  # RFC 791: every IPv4 path carries this
 HEADERS_BYTES = 40
 TIMESTAMPS_BYTES = 12  # an MSS announced counts the options that each segment then carries
@@ -28,6 +30,7 @@ class Blackholes:
     directions: np.ndarray
     lost_bytes: np.ndarray  # the segment that did not pass
     passed_bytes: np.ndarray  # the largest that did, on the same path
+    sent: np.ndarray  # seen where it was sent, not behind the place that drops it
 
 
 def blackholes(traffic: Traffic) -> Blackholes:
@@ -40,25 +43,29 @@ def blackholes(traffic: Traffic) -> Blackholes:
     mss = np.where(directions == 0, ends["server_mss"], ends["client_mss"]).astype("i8")
     fullest = np.where(mss > 0, mss - TIMESTAMPS_BYTES, 0xFFFF)
     hole = np.minimum(rows["hole_bytes"].astype("i8"), fullest)
-    lost = np.where(rows["unacked_bytes"] > 0, rows["unacked_bytes"].astype("i8"), hole)
+    unacked = rows["unacked_bytes"] > 0
+    lost = np.where(unacked, rows["unacked_bytes"].astype("i8"), hole)
     passed = _largest_passed(traffic, connections, directions)
     large = (lost > passed) & (lost > SMALLEST_MTU_BYTES - HEADERS_BYTES)
     # Cut by the capture's end, a hole might still have been filled.
-    over = (ends["closed_by"] != 255) | (rows["unacked_bytes"] > 0)
+    waited_ns = endings.capture_end_ns(traffic)[ends["vantage"]] - ends["last_ns"]
+    over = (ends["closed_by"] != 255) | unacked | (waited_ns > PATIENCE_NS)
     found = large & over
     found[found] &= _alive(traffic, connections[found], directions[found])
-    return Blackholes(connections[found].astype("i8"), directions[found], lost[found], passed[found])
+    return Blackholes(connections[found].astype("i8"), directions[found], lost[found], passed[found], unacked[found])
 
 
 def path_keys(traffic: Traffic, connections: np.ndarray, directions: np.ndarray | int) -> np.ndarray:
     """One number a path, of each connection's direction."""
-    ends = traffic.connections[connections]
-    client, server = ends["client"].astype("u8"), ends["server"].astype("u8")
+    client = traffic.connections["client"][connections].astype("u8")
+    server = traffic.connections["server"][connections].astype("u8")
     return np.where(np.asarray(directions) == 0, client << 32 | server, server << 32 | client)
 
 
 def _same_addresses(traffic: Traffic, connections: np.ndarray) -> np.ndarray:
     """Rows of all connections between the addresses of these."""
+    if not len(connections):
+        return np.zeros(0, "i8")
     wanted = np.unique(path_keys(traffic, connections, 0))
     everyone = np.arange(len(traffic.connections))
     return everyone[np.isin(path_keys(traffic, everyone, 0), wanted)]

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from pcapdiag.traffic import Traffic
+from pcapdiag.wire import Span, in_order
 
 MAX_READ = 5
+MAX_FIRST_BYTES = 200  # messages whose first bytes are looked at
 
 
 def wire(traffic: Traffic) -> Any:  # noqa: ANN401
@@ -23,3 +25,49 @@ def reasons(traffic: Traffic, rows: np.ndarray, direction: int) -> list[str]:
         return []
     found = (reader.why_malformed(int(row), direction) for row in rows[:MAX_READ])
     return list(dict.fromkeys(reason for reason in found if reason))
+
+
+def request_heads(traffic: Traffic, rows: np.ndarray, limit: int = MAX_READ) -> list[bytes]:
+    """Start line and header fields of the first of these requests, as far as the capture holds them."""
+    reader = wire(traffic)
+    return [] if reader is None else [reader.request_head(int(row)) for row in rows[:limit]]
+
+
+def response_heads(traffic: Traffic, rows: np.ndarray, limit: int = MAX_READ) -> list[bytes]:
+    """The same of the first of these responses."""
+    reader = wire(traffic)
+    return [] if reader is None else [reader.response_head(int(row)) for row in rows[:limit]]
+
+
+def fields(head: bytes, name: str) -> list[str]:
+    """The values of a header field in a head, one for each line of that name."""
+    wanted = name.lower().encode()
+    lines = (line.partition(b":") for line in head.split(b"\r\n")[1:])
+    return [value.strip().decode("latin-1") for key, _, value in lines if key.lower() == wanted]
+
+
+def listed(head: bytes, name: str) -> list[str]:
+    """The members of a header field that is a comma-separated list."""
+    members = (member.strip() for value in fields(head, name) for member in value.split(","))
+    return [member for member in members if member]
+
+
+def first_bytes(traffic: Traffic, rows: np.ndarray) -> dict[int, bytes]:
+    """What the first packets of these requests carry, by row; nothing for those beyond a limit."""
+    reader = wire(traffic)
+    if reader is None or not len(rows):
+        return {}
+    looked = rows[:MAX_FIRST_BYTES].tolist()
+    exchanges = traffic.exchanges
+    frames = {row: int(exchanges["request_frame"][row]) for row in looked if exchanges["request_frame"][row]}
+    spans = {row: Span(int(exchanges["connection"][row]), frame, frame) for row, frame in frames.items()}
+    packets = reader.collect(list(spans.values()))
+    return {
+        row: in_order(p for p in packets.get(span.connection, ()) if p.direction == 0 and p.running == span.first_frame)
+        for row, span in spans.items()
+    }
+
+
+def begins_tls(data: bytes) -> bool:
+    """Whether these bytes begin a TLS handshake record (RFC 8446 section 5.1)."""
+    return len(data) > 2 and data[0] == 22 and data[1] == 3

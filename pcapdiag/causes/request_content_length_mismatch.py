@@ -95,6 +95,7 @@ def _beyond(traffic: Traffic) -> np.ndarray:
     mask = endings.on_leg(traffic, t.LEG_FRONTEND)
     mask &= (traffic.exchanges["flags"] & t.REQ_EXTRA) != 0
     rows = np.flatnonzero(mask)
+    rows = rows[endings.readable(traffic, rows)]
     following = traffic.exchanges["next"][rows]
     refused = np.zeros(len(rows), "?")
     has_next = np.flatnonzero(following != t.NONE)

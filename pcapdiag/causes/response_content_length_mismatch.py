@@ -144,7 +144,8 @@ def _beyond(traffic: Traffic) -> np.ndarray:
     """
     mask = traffic.exchange_leg == t.LEG_BACKEND
     mask &= (traffic.exchanges["flags"] & (t.RSP_EXTRA | t.RSP_BAD | t.RSP_NO_BODY)) == t.RSP_EXTRA
-    return np.flatnonzero(mask)
+    rows = np.flatnonzero(mask)
+    return rows[endings.readable(traffic, rows)]
 
 
 def _cut_on_frontend(traffic: Traffic) -> np.ndarray:

@@ -19,7 +19,7 @@ from pcapdiag import tables as t
 from pcapdiag.causes import claims, evidence, outcome
 from pcapdiag.causes.account import Account, account_for
 from pcapdiag.causes.catalogue import catalogue
-from pcapdiag.causes.cause import Evidence, Finding
+from pcapdiag.causes.cause import Evidence, Finding, Severity
 from pcapdiag.errors import PcapdiagError
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
@@ -39,7 +39,8 @@ def judge(
         _check_name(name)
     found = [finding for module in catalogue().values() for finding in module.find(traffic, profile)]
     findings, owner = settle(traffic, found)
-    account = account_for(traffic, owner != _UNCLAIMED)
+    errors = [number for number, finding in enumerate(findings) if finding.severity >= Severity.ERROR]
+    account = account_for(traffic, owner != _UNCLAIMED, np.isin(owner, errors))
     shown = [f for f in findings if (not only or f.cause.name in only) and f.cause.name not in ignore]
     return sorted(shown, key=lambda f: (-f.severity, -f.count, f.cause.name, f.leg)), account
 

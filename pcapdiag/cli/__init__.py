@@ -7,6 +7,7 @@ unreadable input or an output that cannot be written, 130 after Ctrl-C. A reader
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
@@ -27,6 +28,9 @@ COMMANDS = {
     "extract": "pcapdiag.cli.extract",
     "completion": "pcapdiag.cli.completion",
 }
+# NumPy's linear algebra starts a thread a core when it is imported; nothing here uses it.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 WRONG_USE = 2
 INTERRUPTED = 130
 
@@ -74,10 +78,8 @@ def fail(problem: str, code: int = WRONG_USE) -> NoReturn:
 
 def hush_stdout() -> None:
     """Let the interpreter's last flush of a closed pipe go nowhere."""
-    try:
+    with contextlib.suppress(OSError, ValueError):  # stdout is no real file: nothing is left to flush
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError):  # stdout is no real file: nothing is left to flush
-        pass
 
 
 def show_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:

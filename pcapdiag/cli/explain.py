@@ -18,7 +18,7 @@ def explain(what: str | None, everything: bool) -> None:
 
     Without either, list all causes.
     """
-    from pcapdiag.causes import catalogue, causes_of_status
+    from pcapdiag.causes.catalogue import catalogue, causes_of_status
     from pcapdiag.cli.options import check_names
 
     modules = catalogue()
@@ -39,11 +39,11 @@ def explain(what: str | None, everything: bool) -> None:
 
 
 def list_causes(modules: list[ModuleType]) -> None:
-    from pcapdiag.causes import sections
+    from pcapdiag.causes.catalogue import SUMMARY, sections
 
     widest = max((len(module.CAUSE.name) for module in modules), default=0)
     for module in modules:
-        summary = " ".join(sections(module)["Summary"].split())
+        summary = " ".join(sections(module)[SUMMARY].split())
         sys.stdout.write(f"{module.CAUSE.name:<{widest}}  {module.CAUSE.severity.word:<7}  {summary}\n")
 
 

@@ -47,6 +47,6 @@ def check_profile(name: str | None) -> None:
 
 
 def cause_names() -> list[str]:
-    from pcapdiag.causes import catalogue
+    from pcapdiag.causes.catalogue import catalogue
 
     return list(catalogue())

@@ -52,15 +52,15 @@ def report(
     """
     form = form or (SUFFIXES.get(Path(output).suffix.lower()) if output else None) or "html"
     destination = output or (f"{stem(captures[0])}.html" if form == "html" else "-")
-    if form == "html":
-        from pcapdiag.report.html import warm_up
-
-        warm_up()
     from pcapdiag.analysis import analyze
 
     check_profile(profile)
     if only or ignore:
         check_names((*only, *ignore), cause_names(), "cause")
+    if form == "html":
+        from pcapdiag.report.html import warm_up
+
+        warm_up()
     analysis = analyze(
         list(captures),
         alb=alb,

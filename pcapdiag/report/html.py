@@ -8,9 +8,11 @@ Jinja; what the script writes is text nodes; data is JSON in which no ``<`` stan
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import hashlib
 import json
+import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from pcapdiag.report.printable import printable
 
 if TYPE_CHECKING:
-    from jinja2 import Template
+    from jinja2 import BytecodeCache, Template
 
     from pcapdiag.analysis import Analysis
 
@@ -32,7 +34,10 @@ _warming: threading.Thread | None = None
 
 
 def warm_up() -> None:
-    """Load Jinja and the template beside the analysis, whose kernels leave the interpreter free."""
+    """Load Jinja and the template while the analysis runs, whose kernels leave the interpreter free.
+
+    Nothing of pcapdiag is imported there: two threads in one package's imports would meet each other.
+    """
     global _warming
     if _warming is None:
         _warming = threading.Thread(target=page_template, name="report template", daemon=True)
@@ -45,18 +50,19 @@ def html_report(analysis: Analysis) -> str:
 
     from pcapdiag.report.json import document
     from pcapdiag.report.page import page
+    from pcapdiag.report.summary import leg_summaries
     from pcapdiag.report.view import view
 
     style, script = joined(STYLES), script_text()
-    schema = document(analysis)
+    legs = leg_summaries(analysis.traffic)
     if _warming is not None:
         _warming.join()
     return page_template().render(
-        page(analysis),
+        page(analysis, legs),
         style=Markup(style),
         script=Markup(script),
         policy=policy(style, script),
-        report_json=Markup(embeddable(schema)),
+        report_json=Markup(embeddable(document(analysis, legs))),
         view_json=Markup(embeddable(view(analysis))),
     )
 
@@ -67,12 +73,29 @@ def page_template() -> Template:
 
     environment = Environment(
         loader=FileSystemLoader(_HERE / "templates"),
+        bytecode_cache=compiled_templates(_HERE / "templates" / "__pycache__"),
+        auto_reload=False,
         autoescape=True,
         finalize=visible,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     return environment.get_template("report.html.j2")
+
+
+def compiled_templates(folder: Path) -> BytecodeCache:
+    """Jinja's code, kept beside the template as Python keeps its own, where that can be written."""
+    from jinja2.bccache import Bucket, FileSystemBytecodeCache
+
+    class Beside(FileSystemBytecodeCache):
+        def dump_bytecode(self, bucket: Bucket) -> None:
+            if sys.dont_write_bytecode:
+                return
+            with contextlib.suppress(OSError):
+                folder.mkdir(exist_ok=True)
+                super().dump_bytecode(bucket)
+
+    return Beside(str(folder), f"%s.{sys.implementation.cache_tag}")
 
 
 def visible(value: Any) -> Any:

@@ -21,9 +21,10 @@ def json_text(analysis: Analysis) -> str:
     return json.dumps(document(analysis), indent=1, default=plain) + "\n"
 
 
-def document(analysis: Analysis) -> dict[str, Any]:
+def document(analysis: Analysis, legs: dict[str, LegSummary] | None = None) -> dict[str, Any]:
     """The report as plain dicts and lists."""
     traffic = analysis.traffic
+    legs = legs or leg_summaries(traffic)
     return {
         "schema": SCHEMA,
         "pcapdiag": __version__,
@@ -33,7 +34,7 @@ def document(analysis: Analysis) -> dict[str, Any]:
         "profile_reason": analysis.profile_reason,
         "alb": list(traffic.alb),
         "alb_reason": traffic.alb_reason,
-        "legs": {name: leg(summary) for name, summary in leg_summaries(traffic).items()},
+        "legs": {name: leg(summary) for name, summary in legs.items()},
         "account": account(analysis),
         "findings": [finding_object(finding) for finding in worst_first(analysis.findings)],
     }
@@ -45,7 +46,7 @@ def capture(analysis: Analysis) -> dict[str, Any]:
     return {
         "files": [file_object(info) for info in traffic.files],
         "packets": sum(info.packets for info in traffic.files),
-        "bytes": sum(info.bytes for info in traffic.files),
+        "bytes": sum(info.captured_bytes for info in traffic.files),
         "tcp_packets": traffic.counters.get("tcp_packets", 0),
         "first": moment(first_ns) if first_ns else None,
         "last": moment(last_ns) if last_ns else None,
@@ -62,7 +63,7 @@ def file_object(info: FileInfo) -> dict[str, Any]:
         "compression": info.compression,
         "link_types": list(info.link_types),
         "packets": info.packets,
-        "bytes": info.bytes,
+        "bytes": info.captured_bytes,
         "first": moment(info.first_ns) if info.packets else None,
         "last": moment(info.last_ns) if info.packets else None,
         "vantage": info.vantage,

@@ -43,8 +43,8 @@ _EVENTS = {
 }
 
 PACKET_COLUMNS = (
-    "time_us", "file", "frame", "leg", "direction", "flags", "seq", "ack", "length", "window", "wirelen", "event",
-    "http", "is_evidence", "sack",
+    "time_us", "file", "frame", "leg", "direction", "flags", "seq", "ack", "length", "window", "wirelen",
+    "event", "http", "is_evidence", "sack",
 )  # fmt: skip
 
 

@@ -18,8 +18,8 @@ Row = tuple[Any, ...]
 
 CONNECTIONS = (
     "connection", "leg", "client", "server", "protocol", "file", "first_frame", "last_frame", "first",
-    "duration_s", "client_packets", "server_packets", "client_bytes", "server_bytes", "syn_rtt_ms", "ack_rtt_ms",
-    "client_retransmitted", "server_retransmitted", "exchanges", "state",
+    "duration_s", "client_packets", "server_packets", "client_bytes", "server_bytes", "syn_rtt_ms",
+    "ack_rtt_ms", "client_retransmitted", "server_retransmitted", "exchanges", "state",
 )  # fmt: skip
 EXCHANGES = (
     "exchange", "leg", "connection", "client", "server", "start", "method", "target", "host", "status",

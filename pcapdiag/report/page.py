@@ -18,9 +18,8 @@ EVIDENCE_SHOWN = 8
 WHY, MISTAKEN = "Why it happens", "What it could be mistaken for"
 
 
-def page(analysis: Analysis) -> dict[str, Any]:
+def page(analysis: Analysis, legs: dict[str, s.LegSummary]) -> dict[str, Any]:
     traffic = analysis.traffic
-    legs = s.leg_summaries(traffic)
     first_ns, last_ns = s.span_ns(traffic)
     findings = s.worst_first(analysis.findings)
     names = [PurePath(info.path).name if info.path != "-" else "stdin" for info in traffic.files]
@@ -30,7 +29,7 @@ def page(analysis: Analysis) -> dict[str, Any]:
         "name": s.first_of(names),
         "paths": paths,
         "packets": f"{sum(info.packets for info in traffic.files):,}",
-        "size": s.size_text(sum(info.bytes for info in traffic.files)),
+        "size": s.size_text(sum(info.captured_bytes for info in traffic.files)),
         "first": s.moment(first_ns)[:19].replace("T", " ") + " UTC" if first_ns else "",
         "duration": s.duration_text((last_ns - first_ns) / 1e9),
         "verdict": s.verdict(analysis),

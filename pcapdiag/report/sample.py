@@ -1,4 +1,7 @@
-"""Rows for the tables of the HTML report: what failed, what was slow, and a fair sample of the rest."""
+"""Rows for the tables of the HTML report: what failed, what was slow, and a fair sample of the rest.
+
+Texts that many rows share stand once, under ``names`` of their column; the rows hold their numbers.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,10 @@ from pcapdiag.analysis import Analysis
 from pcapdiag.report.listing import connection_state
 from pcapdiag.report.map import Failed
 from pcapdiag.report.summary import row_numbers, span_ns
-from pcapdiag.traffic import Traffic, endpoint
+from pcapdiag.traffic import Strings, Traffic, endpoint
 
-FAILED_SHOWN, SLOW_SHOWN, ROWS_SHOWN = 800, 300, 2000
-TARGET_SHOWN = 200
+FAILED_SHOWN, SLOW_SHOWN, ROWS_SHOWN = 600, 200, 1200
+TEXT_SHOWN = 200
 
 EXCHANGE_COLUMNS = (
     "exchange", "leg", "connection", "client", "server", "start_us", "method", "target", "host", "status",
@@ -23,8 +26,8 @@ EXCHANGE_COLUMNS = (
     "request_ended", "response_ended", "peer", "failed", "cause",
 )  # fmt: skip
 CONNECTION_COLUMNS = (
-    "connection", "leg", "client", "server", "start_us", "duration_us", "packets", "client_bytes", "server_bytes",
-    "rtt_us", "retransmissions", "exchanges", "file", "frame", "state", "failed",
+    "connection", "leg", "client", "server", "start_us", "duration_us", "packets", "client_bytes",
+    "server_bytes", "rtt_us", "retransmissions", "exchanges", "file", "frame", "state", "failed",
 )  # fmt: skip
 
 
@@ -66,16 +69,17 @@ def exchange_table(analysis: Analysis, failed: Failed) -> dict[str, Any]:
         how["shown"] = len(rows)
     part = exchanges[rows]
     connections = part["connection"]
-    peers = traffic.peer[rows].tolist()
+    targets, target = pooled(part["target"], traffic.strings)
+    hosts, host = pooled(part["host"], traffic.strings)
     columns: list[list[Any]] = [
         rows.tolist(),
         traffic.leg[connections].tolist(),
         connections.tolist(),
         *endpoints(traffic, connections),
         ((part["start_ns"] - span_ns(traffic)[0]) // 1000).tolist(),
-        [t.METHODS[method] for method in part["method"].tolist()],
-        [traffic.strings[target][:TARGET_SHOWN] for target in part["target"].tolist()],
-        [traffic.strings[host][:TARGET_SHOWN] for host in part["host"].tolist()],
+        part["method"].tolist(),
+        target,
+        host,
         part["status"].tolist(),
         part["request_body"].tolist(),
         part["response_body"].tolist(),
@@ -84,13 +88,27 @@ def exchange_table(analysis: Analysis, failed: Failed) -> dict[str, Any]:
         *files_and_frames(
             traffic, np.where(part["request_frame"] > 0, part["request_frame"], part["response_frame"])
         ),
-        [t.END_NAMES[ended] for ended in part["request_ended"].tolist()],
-        [t.END_NAMES[ended] for ended in part["response_ended"].tolist()],
-        [None if peer == t.NONE else peer for peer in peers],
+        part["request_ended"].tolist(),
+        part["response_ended"].tolist(),
+        [None if peer == t.NONE else peer for peer in traffic.peer[rows].tolist()],
         np.isin(rows, failed.exchanges).astype("u1").tolist(),
-        causes_of(analysis, rows),
+        owners(analysis, rows).tolist(),
     ]
-    return {"columns": EXCHANGE_COLUMNS, "rows": list(zip(*columns, strict=True)), **how}
+    names = {
+        "method": t.METHODS,
+        "target": targets,
+        "host": hosts,
+        "request_ended": t.END_NAMES,
+        "response_ended": t.END_NAMES,
+        "cause": ["", *(finding.cause.name for finding in analysis.findings)],
+    }
+    return {"columns": EXCHANGE_COLUMNS, "names": names, "rows": list(zip(*columns, strict=True)), **how}
+
+
+def pooled(numbers: np.ndarray, strings: Strings) -> tuple[list[str], list[int]]:
+    """The distinct strings among these, and for each which of them it is."""
+    distinct, which = np.unique(numbers, return_inverse=True)
+    return [strings[number][:TEXT_SHOWN] for number in distinct.tolist()], which.tolist()
 
 
 def connection_table(traffic: Traffic, failed: Failed) -> dict[str, Any]:
@@ -156,13 +174,12 @@ def or_none(times_us: np.ndarray) -> list[int | None]:
     return [None if time == t.NEVER else time for time in times_us.tolist()]
 
 
-def causes_of(analysis: Analysis, rows: np.ndarray) -> list[str]:
-    """The cause that claims each row itself or its peer, "" where none does."""
+def owners(analysis: Analysis, rows: np.ndarray) -> np.ndarray:
+    """The finding that claims each row or its peer, counted from 1; 0 where none does."""
     owner = np.zeros(len(analysis.traffic.exchanges), "u2")
     for number, finding in enumerate(analysis.findings, 1):
         claimed = row_numbers(finding.exchanges)
         peers = analysis.traffic.peer[claimed]
         owner[claimed] = number
         owner[peers[peers != t.NONE]] = number
-    names = ["", *(finding.cause.name for finding in analysis.findings)]
-    return [names[number] for number in owner[rows].tolist()]
+    return owner[rows]

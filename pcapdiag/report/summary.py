@@ -142,7 +142,8 @@ def verdict(analysis: Analysis) -> str:
             f": {first_of(sorted(errors or warnings))}" if account.explained and (errors or warnings) else ""
         )
         unexplained = f"; {left:,} not explained" if left else ""
-        said = f"{account.failed:,} of {requests(analysis.traffic):,} requests failed; {explained}{because}{unexplained}"
+        said = f"{account.failed:,} of {requests(analysis.traffic):,} requests failed; "
+        said += explained + because + unexplained
         return said.replace("; 0 explained; ", "; ") + "."
     if errors:
         return f"Connections failed before any request: {first_of(sorted(errors))}."

@@ -66,7 +66,7 @@ def report_lines(analysis: Analysis, width: int) -> Iterator[Line]:
         yield from unexplained_lines(analysis, width)
     if not any(finding.severity > Severity.INFO for finding in findings):
         yield []
-        yield from checked_lines(analysis, width)
+        yield from checked_lines(analysis, legs, width)
 
 
 def wrapped(text: str, width: int, *, indent: int = 0, hang: int = 0, style: str = "") -> Iterator[Line]:
@@ -89,7 +89,7 @@ def capture_lines(analysis: Analysis, width: int) -> Iterator[Line]:
     packets = sum(info.packets for info in traffic.files)
     facts = [
         f"{packets:,} packets",
-        s.size_text(sum(info.bytes for info in traffic.files)),
+        s.size_text(sum(info.captured_bytes for info in traffic.files)),
         f"{s.duration_text((last_ns - first_ns) / 1e9)} from {s.moment(first_ns)}" if packets else "",
         "/".join(sorted({link for info in traffic.files for link in info.link_types})),
     ]
@@ -195,10 +195,9 @@ def unexplained_lines(analysis: Analysis, width: int) -> Iterator[Line]:
         yield from wrapped(f"- {line}", width, indent=2, hang=2)
 
 
-def checked_lines(analysis: Analysis, width: int) -> Iterator[Line]:
+def checked_lines(analysis: Analysis, legs: dict[str, s.LegSummary], width: int) -> Iterator[Line]:
     """What was looked at, where nothing is wrong."""
     traffic = analysis.traffic
-    legs = s.leg_summaries(traffic)
     seen = [name for name in ("frontend", "backend") if name in legs and legs[name].connections]
     said = f"Checked: {len(traffic.connections):,} connections, {len(traffic.exchanges):,} exchanges"
     said += f" on the {' and '.join(seen)} leg{'s' if len(seen) > 1 else ''}" if seen else ""

@@ -1,4 +1,4 @@
-"""The capture over time, in equal steps: exchanges by status, bytes, retransmissions, each finding's failures."""
+"""The capture over time, in equal steps: exchanges by status, bytes, retransmissions, failures by finding."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ _EDGES_US = LOWEST_US * 10 ** (np.arange(1, DECADES * BINS_PER_DECADE) / BINS_PE
 
 
 def response_times(traffic: Traffic) -> dict[str, Any]:
-    """For each server of the leg behind the load balancer: from the request's last byte to the first answered."""
+    """For each server behind the load balancer: from a request's last byte to the first of its answer."""
     counts = np.bincount(traffic.exchange_leg, minlength=3)
     leg = next((n for n in (t.LEG_BACKEND, t.LEG_FRONTEND) if counts[n]), t.LEG_UNKNOWN)
     exchanges = traffic.exchanges

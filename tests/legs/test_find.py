@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from pcapdiag import tables as t
 from pcapdiag.errors import PcapdiagError
 from pcapdiag.legs import find_legs
 from pcapdiag.legs.find import NO_ALB
+from pcapdiag.legs.hashes import address_hashes
 from pcapdiag.traffic import Traffic
 from tests.tables_builder import TrafficBuilder
 
@@ -128,9 +131,23 @@ def test_a_cdn_in_front_is_a_client() -> None:
     assert found == ["frontend"] and tables.alb == (ALB,)
 
 
-def test_a_client_that_the_header_names_came_in_by_a_listener() -> None:
-    from pcapdiag.legs.hashes import address_hashes
+@pytest.mark.parametrize(
+    ("fields", "known"),
+    [
+        ({"status": 464}, True),
+        ({"status": 503, "and_flags": t.RSP_THROTTLED}, True),
+        ({"status": 503}, False),
+        ({"status": 502, "server": "nginx"}, False),
+    ],
+)
+def test_answers_only_a_load_balancer_gives_show_its_listener(fields: dict[str, Any], known: bool) -> None:
+    traffic = TrafficBuilder()
+    traffic.exchange(traffic.connection(CLIENT, ALB), **fields)
+    tables, found = legs(traffic)
+    assert found == ["frontend"] and tables.alb == ((ALB,) if known else ())
 
+
+def test_a_client_that_the_header_names_came_in_by_a_listener() -> None:
     traffic = TrafficBuilder()
     back = traffic.connection("10.10.2.1", BACKEND, vantage=1)
     traffic.exchange(back, forwarded=int(address_hashes([CLIENT])[0]), **FORWARDED)

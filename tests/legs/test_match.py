@@ -157,6 +157,23 @@ def test_a_mirrored_copy_is_no_retry() -> None:
     assert sorted(legs.peers()) == [-1, 0, 1] or sorted(legs.peers()) == [-1, 0, 2]
 
 
+def test_what_comes_after_the_answered_attempt_is_no_retry() -> None:
+    legs = Legs()
+    legs.exchange(legs.client, at_s=0.000, takes_s=0.020)
+    legs.exchange(legs.backend, at_s=0.002, takes_s=0.005)
+    legs.exchange(legs.second, at_s=0.012, takes_s=0.005)
+    peers = legs.peers()
+    assert sorted(peers[1:]) == [-1, 0] and peers[peers[0]] == 0
+
+
+def test_two_attempts_answered_502_both_belong_to_the_502() -> None:
+    legs = Legs()
+    legs.exchange(legs.client, at_s=0.000, status=502, takes_s=0.020)
+    legs.exchange(legs.backend, at_s=0.002, status=502, takes_s=0.005)
+    legs.exchange(legs.second, at_s=0.012, status=502, takes_s=0.005)
+    assert legs.peers() == [2, 0, 0]
+
+
 def test_two_failed_attempts_belong_to_the_failed_answer() -> None:
     legs = Legs()
     first = legs.connection(ALB, BACKEND, 0.0, 0.003, leg="backend")

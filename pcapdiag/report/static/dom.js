@@ -36,9 +36,9 @@ const pcapdiag = (function () {
   const html = (name, attributes, ...children) => fill(document.createElement(name), attributes, children);
   const svg = (name, attributes, ...children) => fill(document.createElementNS(SVG, name), attributes, children);
 
-  // Rows of a {columns, rows} table as objects.
-  function objects(table) {
-    return table.rows.map((row) => Object.fromEntries(table.columns.map((column, n) => [column, row[n]])));
+  // Rows of a {columns, rows, names} table as objects; a column with names holds numbers of them.
+  function objects({ columns, rows, names = {} }) {
+    return rows.map((row) => Object.fromEntries(columns.map((column, n) => [column, names[column] ? names[column][row[n]] : row[n]])));
   }
 
   const count = (n) => n.toLocaleString("en-US");

@@ -1,0 +1,64 @@
+"""Packets are stored in another order than they were captured in.
+
+What the wire shows
+    Records whose time lies before the record in front of them; or segments that lie behind later ones
+    although their receiver, which acknowledges at once what comes out of order, noticed nothing. The order
+    is put right before anything is judged.
+
+Why it happens
+    Captures of several interfaces or queues were written by several threads or merged without sorting, or a
+    traffic mirror delivered through a load balancer, which keeps no order between packets.
+
+What to do
+    Nothing needs doing here. For other tools, sort the file first: reordercap in.pcap out.pcap.
+
+What it could be mistaken for
+    Reordering by the network: there the receiver sees it too, and sends duplicate ACKs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from pcapdiag.causes import capturing
+from pcapdiag.causes.cause import Cause, Finding, Severity
+from pcapdiag.profiles import Profile
+from pcapdiag.traffic import Traffic
+
+CAUSE = Cause("capture-reordered", Severity.INFO, legs=("",))
+
+FEW = 5  # late segments: fewer, and their duplicate ACKs may be missing by chance
+UNNOTICED = 0.2  # share of late segments whose receiver may have said so
+
+
+def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
+    steps = sum(file.backward_steps for file in traffic.files)
+    late, noticed = _late_segments(traffic)
+    unnoticed = late >= FEW and noticed <= UNNOTICED * late
+    if not steps and not unnoticed:
+        return
+    late = late if unnoticed else 0
+    total = sum(file.packets for file in traffic.files)
+    yield capturing.finding(
+        CAUSE,
+        title=(
+            f"{max(steps, late):,} of {total:,} packets are stored out of their order: put right before anything was judged"
+        ),
+        explanation=(
+            f"The times of {steps:,} packets lie before the time of the record in front of them; {late:,} segments lie "
+            "behind later ones although their receivers sent no duplicate ACK, as they do for what the network reorders."
+        ),
+        remedy=("Nothing needs doing here. For other tools: reordercap in.pcap out.pcap.",),
+        facts={"backward_steps": steps, "late_segments": late},
+    )
+
+
+def _late_segments(traffic: Traffic) -> tuple[int, int]:
+    """How many segments came late, and how many duplicate ACKs their receivers sent."""
+    troubles = traffic.troubles
+    late = troubles["out_of_order"]
+    receivers = np.unique(troubles["connection"][late > 0].astype("i8") << 1 | (1 - troubles["direction"][late > 0]))
+    mine = np.isin(troubles["connection"].astype("i8") << 1 | troubles["direction"], receivers)
+    return int(late.sum(dtype="i8")), int(troubles["duplicate_acks"][mine].sum(dtype="i8"))

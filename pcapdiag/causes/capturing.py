@@ -1,0 +1,31 @@
+"""Findings about the capture itself: they claim no request, and their evidence is the file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pcapdiag.causes.cause import Cause, Evidence, Finding, Severity
+from pcapdiag.causes.claims import Facts
+
+
+def finding(
+    cause: Cause, *, title: str, explanation: str, remedy: Sequence[str], facts: Facts, severity: Severity | None = None,
+    evidence: Sequence[Evidence] = (),
+) -> Finding:  # fmt: skip
+    """A finding that claims no request."""
+    return Finding(
+        cause=cause,
+        severity=cause.severity if severity is None else severity,
+        leg="",
+        title=title,
+        explanation=explanation,
+        remedy=tuple(remedy),
+        facts=facts,
+        evidence=tuple(evidence),
+    )
+
+
+def files(names: Sequence[str]) -> str:
+    """``a.pcap``, or ``a.pcap and 2 other files``."""
+    others = len(names) - 1
+    return names[0] if not others else f"{names[0]} and {others} other file{'s' if others > 1 else ''}"

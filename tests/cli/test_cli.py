@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import pcapdiag
+from pcapdiag.cli import COMMANDS, main
+
+
+def test_help_lists_every_command() -> None:
+    said = CliRunner().invoke(main, ["-h"]).stdout
+    assert all(f"\n  {name} " in said for name in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str) -> None:
+    result = CliRunner().invoke(main, [command, "-h"])
+    assert result.exit_code == 0 and "Usage:" in result.stdout
+
+
+def test_an_unknown_command_is_one_line() -> None:
+    result = CliRunner().invoke(main, ["frobnicate"])
+    assert result.exit_code == 2
+    assert result.stderr == "pcapdiag: No such command 'frobnicate'. (see 'main -h')\n"
+
+
+def test_the_version_names_the_kernels() -> None:
+    said = CliRunner().invoke(main, ["--version"]).stdout.splitlines()
+    assert said[0] == f"pcapdiag {pcapdiag.__version__}"
+    assert any("_cy.py" in line for line in said[1:])
+
+
+def test_the_version_does_not_import_numpy() -> None:
+    code = "import sys, runpy; sys.argv = ['pcapdiag', '--version']\n" \
+        "try: runpy.run_module('pcapdiag', run_name='__main__')\nexcept SystemExit: pass\n" \
+        "print('numpy' in sys.modules)"  # fmt: skip
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[2]
+    )
+    assert ended.stdout.splitlines()[-1] == "False"
+
+
+def test_ctrl_c_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pcapdiag.cli.Commands.invoke", interrupted)
+    result = CliRunner().invoke(main, ["explain"])
+    assert (result.exit_code, result.stderr.strip()) == (130, "pcapdiag: interrupted")
+
+
+def test_the_library_s_names_are_imported_on_first_use() -> None:
+    assert all(getattr(pcapdiag, name) is not None for name in pcapdiag.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        pcapdiag.nonsense  # noqa: B018

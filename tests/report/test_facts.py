@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pcapdiag.report.facts import fact_name, fact_value
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("backend_idle_timeout_s", 5.0, "backend idle timeout: 5 s"),
+        ("median_wait_ms", 51.234, "median wait: 51.2 ms"),
+        ("largest_passed_bytes", 1400, "largest passed: 1,400 bytes"),
+        ("loss_percent", 0.5, "loss: 0.5 %"),
+        ("retries", np.uint32(12345), "retries: 12,345"),
+        ("targets", ["/a", "/b"], "targets: /a, /b"),
+        ("alb_timeout_s", None, "alb timeout: none"),
+        ("clustered", True, "clustered: yes"),
+    ],
+)
+def test_a_fact_reads_as_words_with_its_unit(name: str, value: object, said: str) -> None:
+    assert f"{fact_name(name)}: {fact_value(name, value)}" == said

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import pytest
+
+from pcapdiag.report import summary
+from tests.report.outage import empty, outage, quiet
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "said"),
+    [(0, 10, "0 %"), (1, 0, "0 %"), (1, 8, "12 %"), (1, 29, "3.4 %"), (1, 3000, "0.03 %"), (1, 100_000, "< 0.01 %"),
+     (999, 1000, "99.9 %"), (10, 10, "100 %")],
+)  # fmt: skip
+def test_a_share_tells_little_from_nothing_and_most_from_all(part: int, whole: int, said: str) -> None:
+    assert summary.share(part, whole) == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.00035, "350 us"), (0.012, "12 ms"), (3.4, "3.4 s"), (723, "12 min 3 s"), (18120, "5 h 2 min")],
+)
+def test_durations_are_in_the_unit_that_fits(seconds: float, said: str) -> None:
+    assert summary.duration_text(seconds) == said
+
+
+def test_sizes_are_decimal() -> None:
+    assert [summary.size_text(n) for n in (12, 498_390_384, 2.1e12)] == ["12 B", "498 MB", "2.1 TB"]
+
+
+def test_the_verdict_is_one_sentence() -> None:
+    assert (
+        summary.verdict(outage()) == "3 of 10 requests failed; 2 explained: backend-reset; 1 not explained."
+    )
+    assert summary.verdict(quiet()).startswith("Nothing failed: 1 exchanges")
+    assert summary.verdict(empty()).startswith("No TCP connection")
+
+
+def test_connections_that_no_load_balancer_takes_part_in_are_a_leg_of_their_own() -> None:
+    analysis = quiet()
+    analysis.traffic.leg[:] = 0
+    assert summary.leg_summaries(analysis.traffic)["other"].connections == 1
+
+
+def test_a_finding_of_connections_is_a_share_of_connections() -> None:
+    analysis = outage()
+    finding = analysis.findings[0]
+    finding.exchanges, finding.connections, finding.count, finding.statuses = (), [3], 1, {"none": 1}
+    legs = summary.leg_summaries(analysis.traffic)
+    assert summary.share_line(finding, legs) == "50 % of backend connections, clients got no answer"
