@@ -10,16 +10,28 @@ import time
 from captures.lab import readme
 from captures.lab.scenario import Scenario, all_scenarios, record
 
-PROGRAMS = ("tcpdump", "tshark", "mergecap", "nginx", "haproxy", "nft", "ip", "ethtool", "ss", "openssl")
+PROGRAMS = (
+    "tcpdump",
+    "tshark",
+    "mergecap",
+    "nginx",
+    "haproxy",
+    "nft",
+    "ip",
+    "ethtool",
+    "ss",
+    "openssl",
+    "node",
+)
 ATTEMPTS = 3
 
 
 def chosen(names: list[str]) -> list[Scenario]:
     """The scenarios named: a name is a cause, or cause/case."""
     everything = all_scenarios()
-    unknown = [n for n in names if not any(n in (s.name, s.cause) for s in everything)]
-    if unknown:
-        raise SystemExit(f"no such scenario: {', '.join(unknown)} (see --list)")
+    for name in names:
+        if not any(name in (s.name, s.cause) for s in everything):
+            raise ValueError(f"no such scenario: {name} (see --list)")
     return [s for s in everything if not names or s.name in names or s.cause in names]
 
 
@@ -51,14 +63,21 @@ def record_all(wanted: list[Scenario]) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m captures.lab", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="a cause, or cause/case; all when none is given")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="a cause, or cause/case; all when none is given"
+    )
     parser.add_argument("--list", action="store_true", help="list the scenarios")
     parser.add_argument("--readme", action="store_true", help="write captures/README.md")
-    parser.add_argument("--check", action="store_true", help="with --readme: only say whether it is up to date")
+    parser.add_argument(
+        "--check", action="store_true", help="with --readme: only say whether it is up to date"
+    )
     args = parser.parse_args()
     if args.readme:
         return readme.check() if args.check else readme.write()
-    wanted = chosen(args.names)
+    try:
+        wanted = chosen(args.names)
+    except ValueError as error:
+        parser.error(str(error))
     if args.list:
         for scenario in wanted:
             print(f"{scenario.name:60} {scenario.shows}")
@@ -68,7 +87,11 @@ def main() -> int:
         return 2
     # A polite kill cleans up as Ctrl-C does.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    failed = record_all(wanted)
+    try:
+        failed = record_all(wanted)
+    except KeyboardInterrupt:
+        print("interrupted; what was being recorded is not kept", file=sys.stderr)
+        return 130
     return 1 if failed else readme.write()
 
 

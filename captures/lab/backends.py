@@ -1,4 +1,4 @@
-"""Backend servers: nginx for the healthy traffic, and a socket server whose routes each do one thing wrong."""
+"""Backends: nginx and node for healthy traffic, and a socket server whose routes each do one thing wrong."""
 
 import contextlib
 import random
@@ -100,10 +100,11 @@ class FaultyServer:
     backlog: int = 128
     idle_s: float | None = None
     on_accept: Callable[[Peer], bool] | None = None
+    family: int = socket.AF_INET
 
     def __post_init__(self) -> None:
         self.requests: list[Request] = []
-        self.listener = self.host.socket()
+        self.listener = self.host.socket(self.family)
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.listener.bind(("", self.port))
         self.listener.listen(self.backlog)
@@ -175,6 +176,23 @@ def closes(peer: Peer, _request: Request) -> None:
     peer.close()
 
 
+NODE_APP = """
+const server = require('http').createServer((request, response) => {{
+  request.resume();
+  request.on('end', () => response.end('{{"from": "node"}}'));
+}});
+server.keepAliveTimeout = {idle_ms};
+server.listen({port});
+"""
+
+
+def node_app(folder: Path, idle_s: float, port: int = PORT) -> list[str]:
+    """A small node application; the command that serves it. Node's own keep-alive default is 5 s."""
+    script = folder / "app.js"
+    script.write_text(NODE_APP.format(idle_ms=round(idle_s * 1000), port=port))
+    return ["node", str(script)]
+
+
 NGINX_SITE = """
 daemon off; master_process off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;
 events {{ worker_connections 256; }}
@@ -192,12 +210,19 @@ http {{
 """
 
 
-def nginx_site(host: Host, folder: Path, listen: str = str(PORT), idle_s: float = 75, extra: str = "") -> list[str]:
+def nginx_site(
+    host: Host, folder: Path, listen: str = str(PORT), idle_s: float = 75, extra: str = ""
+) -> list[str]:
     """Lay out a small web site for nginx in the folder; the command that serves it."""
     www = folder / "www"
     www.mkdir(parents=True)
     filler = random.Random(7)
-    for name, size in {"index.html": 900, "style.css": 4_000, "page.html": 12_000, "medium.bin": 40_000}.items():
+    for name, size in {
+        "index.html": 900,
+        "style.css": 4_000,
+        "page.html": 12_000,
+        "medium.bin": 50_000,
+    }.items():
         (www / name).write_bytes(bytes(filler.choices(b"abcdefghijklmnopqrstuvwxyz \n", k=size)))
     config = folder / "nginx.conf"
     config.write_text(NGINX_SITE.format(folder=folder, listen=listen, idle_s=idle_s, extra=extra))

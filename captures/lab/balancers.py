@@ -87,6 +87,7 @@ defaults
   mode http
   log global
   option httplog
+  option http-ignore-probes
   timeout connect {connect_timeout_ms}ms
   timeout server {response_timeout_ms}ms
   timeout client {idle_ms}ms
@@ -140,7 +141,9 @@ class Haproxy:
     name: str = field(default="haproxy", init=False)
 
     def command(self, folder: Path) -> list[str]:
-        rules = "\n".join(f"  use_backend {pool} if {{ path_beg /{pool} }}" for pool in self.pools if pool != "site")
+        rules = "\n".join(
+            f"  use_backend {pool} if {{ path_beg /{pool} }}" for pool in self.pools if pool != "site"
+        )
         backends = "\n".join(
             f"backend {pool}\n  {self.backend}\n"
             + "\n".join(f"  server {pool}{n} {s} {self.server_options}" for n, s in enumerate(servers))
@@ -152,7 +155,7 @@ class Haproxy:
             connect_timeout_ms=_ms(self.connect_timeout_s), idle_ms=_ms(self.idle_s),
             response_timeout_ms=_ms(self.response_timeout_s),
             request_timeout_ms=_ms(self.request_timeout_s),
-            errorfiles="\n".join(f"  errorfile {code} {folder}/{self._page(code)}.http" for code in AWS_PAGES),
+            errorfiles="\n".join(f"  errorfile {c} {folder}/{self._page(c)}.http" for c in AWS_PAGES),
         )  # fmt: skip
         for code, reason in AWS_PAGES.items():
             (folder / f"{code}.http").write_bytes(aws_page(reason))
@@ -170,8 +173,9 @@ def aws_page(reason: str) -> bytes:
         f"<html>\r\n<head><title>{reason}</title></head>\r\n<body>\r\n"
         f"<center><h1>{reason}</h1></center>\r\n</body>\r\n</html>\r\n"
     )
-    fields = f"Server: awselb/2.0\r\nContent-Type: text/html\r\nContent-Length: {len(body)}\r\nConnection: close\r\n"
-    return f"HTTP/1.1 {reason}\r\n{fields}\r\n{body}".encode()
+    fields = f"Server: awselb/2.0\r\nContent-Type: text/html\r\nContent-Length: {len(body)}\r\n"
+    return f"HTTP/1.1 {reason}\r\n{fields}Connection: close\r\n\r\n{body}".encode()
 
 
 Balancer = Nginx | Haproxy
+BALANCERS: dict[str, type[Balancer]] = {"nginx": Nginx, "haproxy": Haproxy}

@@ -20,7 +20,14 @@ def make(folder: Path, name: str) -> Path:
     return both
 
 
-def trusting(folder: Path, version: ssl.TLSVersion | None = None, name: str = "shop.example.com") -> ssl.SSLContext:
+def for_nginx(certificate: Path, protocols: str = "TLSv1.2 TLSv1.3") -> str:
+    """nginx's directives that use it."""
+    return f"ssl_certificate {certificate}; ssl_certificate_key {certificate}; ssl_protocols {protocols};"
+
+
+def trusting(
+    folder: Path, version: ssl.TLSVersion | None = None, name: str = "shop.example.com"
+) -> ssl.SSLContext:
     """A client context that trusts the certificate made for this name."""
     context = ssl.create_default_context(cafile=str(folder / f"{name}.crt"))
     if version is not None:

@@ -63,7 +63,7 @@ class Connection:
 
     def request(
         self, path: str = "/", method: str = "GET", body: bytes = b"", note: str = "", **headers: str
-    ) -> Outcome:  # fmt: skip
+    ) -> Outcome:
         """Send one request and read its answer. ``X_Name=...`` becomes the header ``X-Name``."""
         return self.raw(build_request(path, method, body, self.client.host_header, **headers), note=note)
 
@@ -89,7 +89,7 @@ class Connection:
     @contextlib.contextmanager
     def exchange(self, data: bytes, note: str = "") -> Iterator[Outcome]:
         """Time what happens inside and log how it ended; the usual failures are outcomes, not exceptions."""
-        line = data.split(b"\r\n", 1)[0][:80].decode("latin-1")
+        line = data.lstrip().split(b"\r\n", 1)[0][:80].decode("latin-1")
         outcome = Outcome(time.time(), self.name, line, note=note)
         start = time.monotonic()
         try:
@@ -131,9 +131,13 @@ class Client:
             self.outcomes.append(outcome)
 
     def connect(
-        self, target: tuple[str, int] | None = None, source: str | None = None, timeout_s: float = 10.0,
-        receive_buffer_bytes: int = 0, tls: ssl.SSLContext | None = None,
-    ) -> Connection:  # fmt: skip
+        self,
+        target: tuple[str, int] | None = None,
+        source: str | None = None,
+        timeout_s: float = 10.0,
+        receive_buffer_bytes: int = 0,
+        tls: ssl.SSLContext | None = None,
+    ) -> Connection:
         address, port = target or self.target
         sock = self.host.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
         sock.settimeout(timeout_s)
@@ -147,21 +151,27 @@ class Client:
             sock = tls.wrap_socket(sock, server_hostname=self.host_header)
         return Connection(self, sock)
 
-    def get(self, path: str = "/", note: str = "", target: tuple[str, int] | None = None, **headers: str) -> Outcome:
+    def get(
+        self, path: str = "/", note: str = "", target: tuple[str, int] | None = None, **headers: str
+    ) -> Outcome:
         """One request on a connection of its own; a connection that cannot be made is its outcome."""
         return self.once(build_request(path, "GET", b"", self.host_header, **headers), note, target)
 
     def post(self, path: str, body: bytes, note: str = "", **headers: str) -> Outcome:
         return self.once(build_request(path, "POST", body, self.host_header, **headers), note)
 
-    def once(self, data: bytes, note: str = "", target: tuple[str, int] | None = None, timeout_s: float = 10.0) -> Outcome:
+    def once(
+        self, data: bytes, note: str = "", target: tuple[str, int] | None = None, timeout_s: float = 10.0
+    ) -> Outcome:
         start, wall = time.monotonic(), time.time()
         try:
             connection = self.connect(target, timeout_s=timeout_s)
         except OSError as error:
             address, port = target or self.target
             line = data.split(b"\r\n", 1)[0].decode("latin-1")
-            outcome = Outcome(wall, f"{self.host.address} > {address}:{port}", line, error=type(error).__name__)
+            outcome = Outcome(
+                wall, f"{self.host.address} > {address}:{port}", line, error=type(error).__name__
+            )
             outcome.seconds, outcome.note = round(time.monotonic() - start, 3), note
             self.log(outcome)
             return outcome
@@ -170,9 +180,11 @@ class Client:
         connection.close()
         return outcome
 
-    def write_log(self, path: Path) -> None:
-        rows = ({k: v for k, v in asdict(o).items() if k != "body" and (v or k == "request")} for o in self.outcomes)
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+def write_log(outcomes: list[Outcome], path: Path) -> None:
+    """One JSON object a request."""
+    rows = ({k: v for k, v in asdict(o).items() if k != "body" and v not in (None, "")} for o in outcomes)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
 def build_request(path: str, method: str, body: bytes, host: str, **headers: str) -> bytes:

@@ -50,7 +50,9 @@ def _name(question: bytes) -> str:
 
 def resolve(host: Host, server: str, name: str) -> list[str]:
     """The name's addresses, asked from the host."""
-    question = b"".join(bytes([len(label)]) + label.encode() for label in name.split(".")) + b"\0" + TYPE_A_CLASS_IN
+    question = (
+        b"".join(bytes([len(label)]) + label.encode() for label in name.split(".")) + b"\0" + TYPE_A_CLASS_IN
+    )
     query = struct.pack("!HHHHHH", random.randrange(65_536), 0x0100, 1, 0, 0, 0) + question
     with host.socket(kind=socket.SOCK_DGRAM) as sock:
         sock.settimeout(2)

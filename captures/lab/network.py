@@ -56,14 +56,16 @@ class Namespace:
     @contextlib.contextmanager
     def inside(self) -> Iterator[None]:
         """This thread's new sockets belong to the namespace; a socket keeps it for life."""
-        with open("/proc/thread-self/ns/net") as home, open(Path("/run/netns", self.name)) as there:
+        with Path("/proc/thread-self/ns/net").open() as home, Path("/run/netns", self.name).open() as there:
             _enter(there.fileno())
             try:
                 yield
             finally:
                 _enter(home.fileno())
 
-    def socket(self, family: int = socket.AF_INET, kind: int = socket.SOCK_STREAM, proto: int = 0) -> socket.socket:
+    def socket(
+        self, family: int = socket.AF_INET, kind: int = socket.SOCK_STREAM, proto: int = 0
+    ) -> socket.socket:
         with self.inside():
             return socket.socket(family, kind, proto)
 
@@ -90,13 +92,10 @@ class Host(Namespace):
         return self.addresses["eth0"][0]
 
     def firewall(self, hook: str, *rules: str) -> None:
-        """Replace this host's own packet filter on ``input`` or ``output``; no rules: open."""
-        self.nft(f"table inet {hook}wall\ndelete table inet {hook}wall\n")
-        if rules:
-            body = "\n".join(rules)
-            self.nft(
-                f"table inet {hook}wall {{ chain wall {{ type filter hook {hook} priority 0;\n{body}\n}}\n}}\n"
-            )
+        """This host's own packet filter on ``input`` or ``output``."""
+        body = "\n".join(rules)
+        chain = f"chain wall {{ type filter hook {hook} priority 0;\n{body}\n}}"
+        self.nft(f"table inet {hook}wall {{\n{chain}\n}}\n")
 
 
 class Network:
@@ -106,8 +105,7 @@ class Network:
         self.prefix = f"lab{os.getpid()}"
         self.hosts: list[Host] = []
         self.wires: list[Wire] = []
-        self.switch = Namespace(f"{self.prefix}-switch")
-        self.switch.sysctl(ipv6__conf__all__disable_ipv6=1, ipv6__conf__default__disable_ipv6=1)
+        self.switch = Host(self.prefix, "switch")
 
     def add_host(self, role: str) -> Host:
         host = Host(self.prefix, role)
@@ -115,9 +113,9 @@ class Network:
         return host
 
     def plug(self, host: Host, bridge: str, *addresses: str, mtu: int = 1500) -> None:
-        """Give the host its next interface, plugged into the bridge; an address may carry its prefix length."""
+        """Give the host its next interface, plugged into the bridge."""
         interface, port = f"eth{len(host.addresses)}", f"{host.role}-{bridge}"[:15]
-        host.addresses[interface] = [a.split("/")[0] for a in addresses]
+        host.addresses[interface] = list(addresses)
         if bridge not in self._bridges():
             self.switch.run("ip", "link", "add", bridge, "type", "bridge", "forward_delay", "0")
             self.switch.run("ip", "link", "set", bridge, "up", "mtu", str(mtu))
@@ -127,11 +125,7 @@ class Network:
         )  # fmt: skip
         self.switch.run("ip", "link", "set", port, "master", bridge, "up")
         for address in addresses:
-            if ":" in address:
-                host.sysctl(**{f"ipv6__conf__{interface}__disable_ipv6": 0})
-                host.run("ip", "addr", "add", address, "dev", interface, "nodad")
-            else:
-                host.run("ip", "addr", "add", address if "/" in address else f"{address}/24", "dev", interface)
+            host.run("ip", "addr", "add", f"{address}/24", "dev", interface)
         host.run("ip", "link", "set", interface, "up")
         self.offload(host, False)
 

@@ -20,9 +20,15 @@ class Wire:
     """
 
     def __init__(
-        self, near: str, far: str, delay_s: float = 0.0, rate_bps: float = 0.0,
-        queue_bytes: int = 30_000, swap_every: int = 0, swap_s: float = 0.002,
-    ) -> None:  # fmt: skip
+        self,
+        near: str,
+        far: str,
+        delay_s: float = 0.0,
+        rate_bps: float = 0.0,
+        queue_bytes: int = 30_000,
+        swap_every: int = 0,
+        swap_s: float = 0.002,
+    ) -> None:
         self.delay_s, self.rate_bps, self.queue_bytes = delay_s, rate_bps, queue_bytes
         self.swap_every, self.swap_s = swap_every, swap_s
         self.lost = 0

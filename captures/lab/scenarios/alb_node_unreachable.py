@@ -1,6 +1,8 @@
 """One of the load balancer's addresses does not answer, so some connections time out."""
 
-from captures.lab.scenario import ALB_FRONT, Lab, scenario
+from captures.lab.bench import ALB_FRONT
+from captures.lab.lab import Lab
+from captures.lab.scenario import scenario
 
 NODES = (ALB_FRONT, "10.0.0.11", "10.0.0.12")
 DEAD = "10.0.0.12"
@@ -27,9 +29,14 @@ def _go_round(lab: Lab) -> None:
     lab.never(f"tcp && ip.src == {DEAD}")
 
 
-@scenario("one of three addresses never answers, the others do; DNS gives all three", "client alb", retransmits=True)
+@scenario(
+    "one of three addresses never answers, the others do; DNS gives all three", "client alb", retransmits=True
+)
 def haproxy_one_of_three(lab: Lab) -> None:
-    """nftables on the ALB's host drops what is for 10.0.0.12; count: attempts that timed out, from the client's log."""
+    """nftables on the ALB's host drops what is for 10.0.0.12.
+
+    Count: attempts that timed out, from the client's log.
+    """
     lab.alb.firewall("input", f"ip daddr {DEAD} tcp dport 80 drop")
     _go_round(lab)
 

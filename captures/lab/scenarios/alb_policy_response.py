@@ -1,18 +1,19 @@
 """The load balancer answered by rule, without asking a backend."""
 
 from captures.lab.backends import answers
-from captures.lab.scenario import Lab, scenario
+from captures.lab.lab import Lab
+from captures.lab.scenario import scenario
+
+RULES = """http-request return status 200 content-type text/plain string soon if { path /soon }
+  http-request redirect location https://shop.example.com/ code 301 if { path /old }
+  http-request deny deny_status 403 if { path_beg /admin }"""
 
 
 @scenario("a fixed page, a redirect, and 403 by a firewall rule, all made by the balancer", "alb client")
 def haproxy_rules(lab: Lab) -> None:
     """Information only; count: answers by rule, from the client's log."""
     lab.site()
-    lab.haproxy(
-        frontend='http-request return status 200 content-type text/plain string "soon" hdr Server awselb/2.0 if { path /soon }\n'
-        "  http-request redirect location https://shop.example.com/ code 301 if { path /old }\n"
-        "  http-request deny deny_status 403 if { path_beg /admin }"
-    )
+    lab.haproxy(frontend=RULES)
     client = lab.client()
     with lab.recording(), lab.healthy_traffic():
         for path in ("/soon", "/old", "/admin") * 2:
@@ -26,7 +27,8 @@ def nginx_authentication(lab: Lab) -> None:
     lab.site()
     users = lab.folder / "users"
     users.write_text("admin:{PLAIN}secret\n")
-    lab.nginx(server=f'location /api/private {{ auth_basic "shop"; auth_basic_user_file {users}; proxy_pass http://site; }}')
+    private = f'auth_basic "shop"; auth_basic_user_file {users}; proxy_pass http://site;'
+    lab.nginx(server=f"location /api/private {{ {private} }}")
     client = lab.client()
     with lab.recording(), lab.healthy_traffic():
         for _ in range(3):

@@ -1,7 +1,9 @@
 """The backend closes in order while a request is outstanding, without a byte of response."""
 
 from captures.lab.backends import Peer, Request, after, closes
-from captures.lab.scenario import FAULTY, Lab, scenario
+from captures.lab.bench import FAULTY
+from captures.lab.lab import Lab
+from captures.lab.scenario import scenario
 
 
 def _ask(lab: Lab, balancer: str) -> None:
@@ -24,7 +26,7 @@ def haproxy_fin(lab: Lab) -> None:
     _ask(lab, "haproxy")
 
 
-@scenario("the same through nginx")
+@scenario("FIN in place of an answer: 502 by nginx")
 def nginx_fin(lab: Lab) -> None:
     """The server reads the request and closes 50 ms later; count: 502s in the client's log."""
     _ask(lab, "nginx")

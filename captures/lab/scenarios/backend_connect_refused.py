@@ -3,7 +3,9 @@
 import time
 
 from captures.lab.backends import PORT, FaultyServer, Peer
-from captures.lab.scenario import FAULTY, SITE, Lab, scenario
+from captures.lab.bench import FAULTY, SITE
+from captures.lab.lab import Lab
+from captures.lab.scenario import scenario
 
 REFUSALS = f"tcp.flags.reset == 1 && tcp.seq == 1 && ip.src == {FAULTY}"
 
@@ -16,9 +18,10 @@ def _ask(lab: Lab, balancer: str, requests: int = 4) -> None:
             client.get("/faulty/stopped", note="fault")
             time.sleep(0.1)
     lab.expect(
-        "backend-connect-refused", lab.count(status=502, note="fault"),
+        "backend-connect-refused",
+        lab.count(status=502, note="fault"),
         at="alb backend" if "backend" in lab.scenario.vantages else "alb",
-    )  # fmt: skip
+    )
 
 
 @scenario("the service is stopped: RST answers each SYN, 502", "alb client backend")
@@ -30,7 +33,7 @@ def nginx_not_listening(lab: Lab) -> None:
     lab.check(REFUSALS, 4, 4)
 
 
-@scenario("the same through HAProxy, whose page says 502 as AWS's does")
+@scenario("the service is stopped: RST answers each SYN, and HAProxy sends 502 as AWS does")
 def haproxy_not_listening(lab: Lab) -> None:
     """No server runs on 10.0.1.22; HAProxy does not retry; count: 502s in the client's log."""
     lab.site()

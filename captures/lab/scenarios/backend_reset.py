@@ -2,8 +2,10 @@
 
 import time
 
-from captures.lab.backends import FaultyServer, Peer, Request, after, head, resets
-from captures.lab.scenario import FAULTY, Lab, scenario
+from captures.lab.backends import FaultyServer, Peer, Request, Route, after, head, resets
+from captures.lab.bench import FAULTY
+from captures.lab.lab import Lab
+from captures.lab.scenario import scenario
 
 
 def _crash_in_mid_answer(peer: Peer, _request: Request) -> None:
@@ -11,7 +13,7 @@ def _crash_in_mid_answer(peer: Peer, _request: Request) -> None:
     after(0.05, resets)(peer, _request)
 
 
-def _record(lab: Lab, balancer: str, routes: dict, requests: int) -> FaultyServer:
+def _record(lab: Lab, balancer: str, routes: dict[str, Route], requests: int) -> FaultyServer:
     """Requests that meet the fault, between others to the same server that do not."""
     lab.site()
     server = lab.faulty(routes)
@@ -24,7 +26,10 @@ def _record(lab: Lab, balancer: str, routes: dict, requests: int) -> FaultyServe
     return server
 
 
-@scenario("a server process dies on some requests: RST in place of an answer, 502 from HAProxy", "alb client backend")
+@scenario(
+    "a server process dies on some requests: RST in place of an answer, 502 from HAProxy",
+    "alb client backend",
+)
 def haproxy_before_response(lab: Lab) -> None:
     """The server resets after reading the request and 50 ms; count: 502s in the client's log."""
     _record(lab, "haproxy", {"/faulty/crash": after(0.05, resets)}, 4)
@@ -33,7 +38,7 @@ def haproxy_before_response(lab: Lab) -> None:
     lab.check("http.response.code == 502", 4, 4)
 
 
-@scenario("the same through nginx")
+@scenario("a server process dies on some requests: RST in place of an answer, 502 from nginx")
 def nginx_before_response(lab: Lab) -> None:
     """The server resets after reading the request and 50 ms; count: 502s in the client's log."""
     _record(lab, "nginx", {"/faulty/crash": after(0.05, resets)}, 3)
@@ -52,7 +57,7 @@ def nginx_mid_response(lab: Lab) -> None:
 
 @scenario("RSTs that harm nobody: after a whole response, and on an idle connection")
 def near_miss_reset_after_response(lab: Lab) -> None:
-    """The server answers in full, then resets: 50 ms later on some connections, after 0.3 s idle on others."""
+    """After a whole answer the server resets: 50 ms later on some connections, 0.3 s on others."""
 
     def reset_when_idle(peer: Peer, request: Request) -> None:
         peer.answer()

@@ -3,7 +3,8 @@
 import time
 
 from captures.lab.backends import after
-from captures.lab.scenario import Lab, scenario
+from captures.lab.lab import Lab
+from captures.lab.scenario import scenario
 
 GIVE_UP_S = 2.0
 
@@ -20,7 +21,9 @@ def _wait(lab: Lab, balancer: str) -> None:
         time.sleep(1)
     lab.note(f"The load balancer's response timeout was {GIVE_UP_S:g} s.")
     at = " ".join(v for v in lab.scenario.vantages if v != "client")
-    lab.expect("backend-response-timeout", lab.count(status=504, note="fault"), at=at, waited_s=(GIVE_UP_S, 0.2))
+    lab.expect(
+        "backend-response-timeout", lab.count(status=504, note="fault"), at=at, waited_s=(GIVE_UP_S, 0.2)
+    )
 
 
 @scenario("a backend that never answers some requests: 504 after 2 s", "alb client backend")
@@ -29,7 +32,7 @@ def nginx_stuck(lab: Lab) -> None:
     _wait(lab, "nginx")
 
 
-@scenario("the same through HAProxy")
+@scenario("a backend that never answers some requests: 504 by HAProxy after 2 s")
 def haproxy_stuck(lab: Lab) -> None:
     """The server thinks for 3 s; count: 504s in the client's log."""
     _wait(lab, "haproxy")

@@ -4,8 +4,9 @@ import time
 
 from captures.lab import certificates
 from captures.lab.backends import PORT, FaultyServer, Peer
-from captures.lab.scenario import FAULTY, Lab, scenario
-
+from captures.lab.bench import FAULTY
+from captures.lab.lab import Lab
+from captures.lab.scenario import scenario
 
 
 def _ask(lab: Lab, requests: int = 4) -> None:
@@ -27,11 +28,16 @@ def _expect(lab: Lab) -> None:
 
 def _nginx(lab: Lab, options: str = "") -> None:
     """nginx speaks TLS to the faulty backend only."""
-    lab.nginx({"site": [f"10.0.1.21:{PORT}"], "faulty-tls": [f"{FAULTY}:{PORT}"]},
-              server=f"{options} location /faulty/ {{ proxy_pass https://faulty-tls; }}")  # fmt: skip
+    lab.nginx(
+        {"site": [f"10.0.1.21:{PORT}"], "faulty-tls": [f"{FAULTY}:{PORT}"]},
+        server=f"{options} location /faulty/ {{ proxy_pass https://faulty-tls; }}",
+    )
 
 
-@scenario("the backend's port speaks plain HTTP: it answers the ClientHello with 400, the client gets 502", "alb backend")
+@scenario(
+    "the backend's port speaks plain HTTP: it answers the ClientHello with 400, the client gets 502",
+    "alb backend",
+)
 def nginx_plain_backend(lab: Lab) -> None:
     """nginx's upstream is https, the backend is a real nginx without TLS; count: 502s in the client's log."""
     lab.site()
@@ -46,17 +52,21 @@ def nginx_version(lab: Lab) -> None:
     """nginx offers TLS 1.2 only, the backend speaks 1.3 only; count: 502s in the client's log."""
     lab.site()
     certificate = certificates.make(lab.folder, "backend.example.com")
-    tls = f"ssl_certificate {certificate}; ssl_certificate_key {certificate}; ssl_protocols TLSv1.3;"
+    tls = certificates.for_nginx(certificate, "TLSv1.3")
     lab.site(address=FAULTY, listen=f"{PORT} ssl", extra=tls)
     _nginx(lab, "proxy_ssl_protocols TLSv1.2;")
     _ask(lab)
     _expect(lab)
-    lab.check("tls.alert_message.desc == 70", 4, 4)
+    # tshark does not look for TLS on this port: an alert record is type 21, its description the last byte.
+    lab.check(f"ip.src == {FAULTY} && tcp.len == 7 && tcp.payload[0] == 15 && tcp.payload[6] == 46", 4, 4)
 
 
 @scenario("the backend accepts the connection and never answers the ClientHello", "alb backend")
 def haproxy_silence(lab: Lab) -> None:
-    """HAProxy's connect timeout of 1.5 s covers the handshake; its 503 is sent as 504; count: 504s in the client's log."""
+    """HAProxy's connect timeout of 1.5 s covers the handshake; its 503 is sent as 504.
+
+    Count: 504s in the client's log.
+    """
 
     def say_nothing(peer: Peer) -> bool:
         time.sleep(4)
@@ -67,8 +77,9 @@ def haproxy_silence(lab: Lab) -> None:
     FaultyServer(lab.backend(FAULTY), on_accept=say_nothing)
     lab.haproxy(
         {"site": [f"10.0.1.21:{PORT}"], "faulty": [f"{FAULTY}:{PORT} ssl verify none"]},
-        connect_timeout_s=1.5, connect_failure=504,
-    )  # fmt: skip
+        connect_timeout_s=1.5,
+        connect_failure=504,
+    )
     client = lab.client()
     with lab.recording(), lab.healthy_traffic():
         lab.at_once(3, lambda: client.get("/faulty/private", note="fault"))
@@ -80,7 +91,7 @@ def near_miss_works(lab: Lab) -> None:
     """The backend is a real nginx with TLS 1.2 and 1.3."""
     lab.site()
     certificate = certificates.make(lab.folder, "backend.example.com")
-    tls = f"ssl_certificate {certificate}; ssl_certificate_key {certificate}; ssl_protocols TLSv1.2 TLSv1.3;"
+    tls = certificates.for_nginx(certificate)
     lab.site(address=FAULTY, listen=f"{PORT} ssl", extra=tls + "location /faulty { return 200 'ok\\n'; }")
     _nginx(lab)
     _ask(lab)

@@ -4,7 +4,9 @@ import socket
 import time
 
 from captures.lab.backends import Peer
-from captures.lab.scenario import FAULTY, Lab, scenario
+from captures.lab.bench import FAULTY
+from captures.lab.lab import Lab
+from captures.lab.scenario import scenario
 
 STALL_S = 2.0
 BODY = b"a line of an upload, of some length\n" * 1_400
@@ -34,19 +36,24 @@ def _upload(lab: Lab, stall_s: float, uploads: int = 2) -> None:
         raise RuntimeError("an upload failed")
 
 
-@scenario("the backend stops reading an upload for 2 s: its window falls to zero", "alb backend", retransmits=True)
+@scenario(
+    "the backend stops reading an upload for 2 s: its window falls to zero", "alb backend", retransmits=True
+)
 def nginx_upload(lab: Lab) -> None:
     """The server sleeps before it reads the body; count: its script."""
     _upload(lab, STALL_S)
     lab.expect(
-        "backend-zero-window", lab.count(note="stalled"), at="alb backend", severity="warning",
+        "backend-zero-window",
+        lab.count(note="stalled"),
+        at="alb backend",
+        severity="warning",
         longest_stall_s=(STALL_S, 0.4),
-    )  # fmt: skip
+    )
     lab.check(f"tcp.analysis.zero_window && ip.src == {FAULTY}", 2)
 
 
-@scenario("windows that close for a few milliseconds while a busy reader catches up", retransmits=True)
+@scenario("windows that close for a quarter of a second while a busy reader catches up", retransmits=True)
 def near_miss_brief(lab: Lab) -> None:
-    """The server sleeps 10 ms before it reads the body."""
-    _upload(lab, 0.01)
+    """The server sleeps 0.25 s before it reads the body."""
+    _upload(lab, 0.25)
     lab.check(f"tcp.analysis.zero_window && ip.src == {FAULTY}", 1)

@@ -2,11 +2,15 @@
 
 import time
 
+from captures.lab.bench import CLIENT
 from captures.lab.client import Connection
-from captures.lab.scenario import CLIENT, Lab, scenario
+from captures.lab.lab import Lab
+from captures.lab.scenario import scenario
 
 HALF_A_HEAD = b"GET /api/items HTTP/1.1\r\nHost: shop.example.com\r\nUser-Agent: lab-cl"
-HALF_A_BODY = b"POST /api/items HTTP/1.1\r\nHost: shop.example.com\r\nContent-Length: 2000\r\n\r\n" + b"a" * 700
+HALF_A_BODY = (
+    b"POST /api/items HTTP/1.1\r\nHost: shop.example.com\r\nContent-Length: 2000\r\n\r\n" + b"a" * 700
+)
 
 
 def _break_off(lab: Lab, balancer: str, part: bytes, end: str) -> None:

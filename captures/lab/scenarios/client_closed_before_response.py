@@ -3,8 +3,10 @@
 import time
 
 from captures.lab.backends import Peer, Request, after, head
+from captures.lab.bench import CLIENT
 from captures.lab.client import Connection, build_request
-from captures.lab.scenario import CLIENT, Lab, scenario
+from captures.lab.lab import Lab
+from captures.lab.scenario import scenario
 
 PATIENCE_S = 0.5
 
@@ -25,9 +27,11 @@ def _lose_patience(lab: Lab, balancer: str, end: str, think_s: float = 1.2) -> N
             lab.at_once(2, give_up)
         time.sleep(think_s)
     lab.expect(
-        "client-closed-before-response", lab.count(error="TimeoutError", note="fault"),
-        at=" ".join(lab.scenario.vantages), median_wait_s=(PATIENCE_S, 0.1),
-    )  # fmt: skip
+        "client-closed-before-response",
+        lab.count(error="TimeoutError", note="fault"),
+        at=" ".join(lab.scenario.vantages),
+        median_wait_s=(PATIENCE_S, 0.1),
+    )
 
 
 @scenario("clients with a 0.5 s timeout meet a backend that needs 1.2 s: FIN, logged 499", "alb client")
@@ -36,7 +40,9 @@ def nginx_timeout_fin(lab: Lab) -> None:
     _lose_patience(lab, "nginx", "close")
 
 
-@scenario("the same by RST, through HAProxy", "alb client")
+@scenario(
+    "clients with a 0.5 s timeout reset their connections to HAProxy; the backend needs 1.2 s", "alb client"
+)
 def haproxy_timeout_reset(lab: Lab) -> None:
     """The client resets after 0.5 s; count: time-outs in the client's log."""
     _lose_patience(lab, "haproxy", "reset")

@@ -1,6 +1,7 @@
 """A request that passed the load balancer before, or too many proxies."""
 
-from captures.lab.scenario import Lab, scenario
+from captures.lab.lab import Lab
+from captures.lab.scenario import scenario
 
 HASHES = [f"{n:016x}" for n in range(0x3F9A0C, 0x3F9A0C + 20)]
 REPEATED = ", ".join([*HASHES[:2], HASHES[0]])

@@ -2,7 +2,9 @@
 
 import time
 
-from captures.lab.scenario import ALB_FRONT, Lab, scenario
+from captures.lab.bench import ALB_FRONT
+from captures.lab.lab import Lab
+from captures.lab.scenario import scenario
 
 
 @scenario("clients use port 8081, where nothing listens: RST answers each SYN", "alb client")
@@ -21,7 +23,7 @@ def haproxy_no_listener(lab: Lab) -> None:
 
 @scenario("RSTs from the balancer that refuse nothing: late packets of connections it has already forgotten")
 def near_miss_late_packets(lab: Lab) -> None:
-    """HAProxy closes idle connections after 1 s; the clients' own FINs come later, and an RST may answer them."""
+    """HAProxy closes idle connections after 1 s; an RST answers the clients' FINs, which come later."""
     lab.site()
     lab.haproxy(idle_s=1)
     lab.alb.sysctl(ipv4__tcp_fin_timeout=1)

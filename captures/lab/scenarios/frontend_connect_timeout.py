@@ -2,7 +2,9 @@
 
 import time
 
-from captures.lab.scenario import ALB_FRONT, Lab, scenario
+from captures.lab.bench import ALB_FRONT
+from captures.lab.lab import Lab
+from captures.lab.scenario import scenario
 
 PATIENCE_S = 3.5
 ADMIN = (ALB_FRONT, 8443)
@@ -21,23 +23,35 @@ def _call(lab: Lab) -> None:
     lab.never("tcp.srcport == 8443")
 
 
-@scenario("a security group at the balancer eats SYNs to 8443 while 80 is served", "alb client", retransmits=True)
+@scenario(
+    "a security group at the balancer eats SYNs to 8443 while 80 is served", "alb client", retransmits=True
+)
 def haproxy_security_group(lab: Lab) -> None:
-    """nftables on the ALB's host drops port 8443; count: connection attempts that timed out, from the client's log."""
+    """nftables on the ALB's host drops port 8443.
+
+    Count: connection attempts that timed out, from the client's log.
+    """
     lab.alb.firewall("input", "tcp dport 8443 drop")
     _call(lab)
 
 
-@scenario("the network loses SYNs to 8443 before they arrive: only the client's side shows them", "client", retransmits=True)
+@scenario(
+    "the network loses SYNs to 8443 before they arrive: only the client's side shows them",
+    "client",
+    retransmits=True,
+)
 def haproxy_lost_on_the_way(lab: Lab) -> None:
-    """The network drops what the client sends to port 8443; count: attempts that timed out, from the client's log."""
+    """The network drops what the client sends to port 8443.
+
+    Count: attempts that timed out, from the client's log.
+    """
     lab.network.drop_from(lab.client_host, "tcp dport 8443")
     _call(lab)
 
 
 @scenario("the first SYN is lost, the second answered: slow, and no time-out", "alb client", retransmits=True)
 def near_miss_second_syn_answered(lab: Lab) -> None:
-    """The network loses the first SYN of three connections; count: requests over 0.9 s in the client's log."""
+    """The network loses three first SYNs; count: requests over 0.9 s in the client's log."""
     lab.site()
     lab.haproxy()
     client = lab.client()
@@ -48,5 +62,10 @@ def near_miss_second_syn_answered(lab: Lab) -> None:
         lab.at_once(3, lambda: client.get("/api/items"))
         lab.network.heal()
         time.sleep(0.1)
-    lab.expect("frontend-packet-loss", len([o for o in client.outcomes if o.seconds > 0.9]), at="client", severity="warning")
+    lab.expect(
+        "frontend-packet-loss",
+        len([o for o in client.outcomes if o.seconds > 0.9]),
+        at="client",
+        severity="warning",
+    )
     lab.note("The ALB's own capture shows three connections in good order: the lost SYNs never reached it.")

@@ -2,7 +2,8 @@
 
 import time
 
-from captures.lab.scenario import Lab, scenario
+from captures.lab.lab import Lab
+from captures.lab.scenario import scenario
 
 IDLE_S = 1.0
 ONE_WAY_S = 0.02
@@ -33,7 +34,7 @@ def nginx_crossing_fin(lab: Lab) -> None:
     _race(lab, "nginx")
 
 
-@scenario("the same through HAProxy")
+@scenario("HAProxy closes after 1 s idle: its FIN and the client's next request cross")
 def haproxy_crossing_fin(lab: Lab) -> None:
     """Count: requests without an answer, from the client's log."""
     _race(lab, "haproxy")

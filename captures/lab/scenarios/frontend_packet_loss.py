@@ -2,14 +2,18 @@
 
 import time
 
-from captures.lab.scenario import ALB_FRONT, Lab, scenario
+from captures.lab.bench import ALB_FRONT
+from captures.lab.lab import Lab
+from captures.lab.scenario import scenario
 
 LONE_REQUEST = "tcp dport 80 tcp flags & (syn|fin) == 0 ip length > 60 numgen inc mod 3 == 1"
 
 
-@scenario("requests lost on their way in: each stalls for a retransmission timeout", "alb client", retransmits=True)
+@scenario(
+    "requests lost on their way in: each stalls for a retransmission timeout", "alb client", retransmits=True
+)
 def haproxy_requests_lost(lab: Lab) -> None:
-    """nftables loses every third segment with data from the client; count: requests over 0.15 s in its log."""
+    """nftables loses every third segment with data; count: requests over 0.15 s in the client's log."""
     lab.site()
     lab.haproxy()
     client = lab.client()
@@ -22,31 +26,44 @@ def haproxy_requests_lost(lab: Lab) -> None:
             connection.request("/api/items")
             time.sleep(0.03)
         lab.network.heal()
-    slow = [o for o in client.outcomes if o.seconds > 0.15]
-    lab.expect("frontend-packet-loss", len(slow), at="alb client", severity="warning", count_within=2)
+    slow = len([o for o in client.outcomes if o.seconds > 0.15])
+    lab.expect("frontend-packet-loss", slow, at="client", severity="warning", count_within=2)
+    # A lone request lost before it came here only looks late: this side sees some of the losses.
+    lab.expect("frontend-packet-loss", slow, severity="warning", count_within=slow - 1)
     lab.check("tcp.analysis.retransmission", 4, at="client")
     lab.check("http.response.code == 200", 40, at="alb")
 
 
-@scenario("responses lost on their way out, fast retransmissions and timeouts among them", "alb client", retransmits=True)
+@scenario(
+    "responses lost on their way out, fast retransmissions and timeouts among them",
+    "alb client",
+    retransmits=True,
+)
 def nginx_responses_lost(lab: Lab) -> None:
-    """nftables loses 1 in 12 full segments towards the client; count: all downloads while it did."""
+    """nftables loses 1 in 9 full segments towards the client; count: all downloads while it did."""
     lab.site()
     lab.nginx()
     client = lab.client()
     with lab.recording():
         with lab.healthy_traffic(12):
             pass
-        lab.network.drop_to(lab.client_host, f"ip saddr {ALB_FRONT} tcp sport 80 ip length > 900 numgen inc mod 12 == 9")
+        lab.network.drop_to(
+            lab.client_host, f"ip saddr {ALB_FRONT} tcp sport 80 ip length > 900 numgen inc mod 9 == 4"
+        )
         for _ in range(6):
             client.get("/page.html")
             time.sleep(0.03)
         lab.network.heal()
-    lab.expect("frontend-packet-loss", len(client.outcomes), at="alb client", severity="warning", count_within=4)
+    lab.expect(
+        "frontend-packet-loss", len(client.outcomes), at="alb client", severity="warning", count_within=4
+    )
     lab.check("tcp.analysis.retransmission && ip.src == 10.0.0.10", 4)
 
 
-@scenario("reordering that looks like loss: out-of-order segments and duplicate ACKs, nothing lost", retransmits=True)
+@scenario(
+    "reordering that looks like loss: out-of-order segments and duplicate ACKs, nothing lost",
+    retransmits=True,
+)
 def near_miss_reordering(lab: Lab) -> None:
     """A user-space wire holds every eighth large segment back for 1 ms; it loses nothing."""
     lab.site()

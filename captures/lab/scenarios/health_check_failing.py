@@ -3,7 +3,9 @@
 import time
 
 from captures.lab.backends import PORT, answers
-from captures.lab.scenario import FAULTY, SITE, Lab, scenario
+from captures.lab.bench import FAULTY, SITE
+from captures.lab.lab import Lab
+from captures.lab.scenario import scenario
 
 CHECKS = (
     "option httpchk\n  http-check send meth GET uri /health ver HTTP/1.1 "

@@ -2,14 +2,21 @@
 
 import threading
 import time
+from typing import Any
 
 from captures.lab import certificates
 from captures.lab.backends import Peer, Request, after, answers, closes, head
+from captures.lab.bench import ALB_FRONT, FAULTY, SITE
 from captures.lab.client import Client, Connection, build_request
-from captures.lab.scenario import ALB_FRONT, FAULTY, SITE, Lab, scenario
+from captures.lab.lab import Lab
+from captures.lab.scenario import scenario
 
 # Key and answer are RFC 6455's own example.
-WEBSOCKET = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec_WebSocket_Key": "dGhlIHNhbXBsZSBub25jZQ=="}
+WEBSOCKET: dict[str, Any] = {
+    "Upgrade": "websocket",
+    "Connection": "Upgrade",
+    "Sec_WebSocket_Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
 WEBSOCKET_ANSWER = (
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
@@ -49,13 +56,14 @@ APPLICATION = {
 def _ordinary_requests(client: Client) -> None:
     """One of each kind, several on one connection."""
     connection = client.connect()
-    for method, path, headers in (
+    kinds: tuple[tuple[str, str, dict[str, Any]], ...] = (
         ("HEAD", "/page.html", {}),
         ("GET", "/empty", {}),
         ("GET", "/faulty/cached", {"If_None_Match": '"v1"'}),
         ("GET", "/faulty/chunked", {}),
         ("OPTIONS", "/api/items", {}),
-    ):
+    )
+    for method, path, headers in kinds:
         connection.request(path, method, **headers)
     connection.request("/api/items", "POST", b'{"id": 7}')
     connection.request("/api/items", "POST", b"4\r\nbody\r\n0\r\n\r\n", Transfer_Encoding="chunked")
@@ -66,7 +74,9 @@ def _ordinary_requests(client: Client) -> None:
 def _expect_continue(client: Client) -> None:
     connection = client.connect()
     body = b"x" * 3000
-    connection.send(build_request("/api/items", "POST", body, client.host_header, Expect="100-continue")[: -len(body)])
+    connection.send(
+        build_request("/api/items", "POST", body, client.host_header, Expect="100-continue")[: -len(body)]
+    )
     time.sleep(0.05)
     connection.send(body)
     connection.read("POST")
@@ -141,9 +151,12 @@ def nginx_mix(lab: Lab) -> None:
     lab.check("http.response.code == 101", 2)
 
 
-@scenario("every ordinary thing through HAProxy, half-close among it, with passing health checks", "alb client backend")
+@scenario(
+    "every ordinary thing through HAProxy, half-close among it, with passing health checks",
+    "alb client backend",
+)
 def haproxy_mix(lab: Lab) -> None:
-    """Keep-alive, HEAD, 204, 304, chunked, 100, pipelining, half-close, reset when done, idle, upgrade, long polls."""
+    """Keep-alive, HEAD, 204, 304, chunked, 100, pipelining, half-close, resets, idle, upgrade, long polls."""
     lab.site()
     lab.faulty(APPLICATION)
     lab.haproxy(
@@ -163,7 +176,7 @@ def haproxy_mix(lab: Lab) -> None:
 
 @scenario("idle connections closed by every side, with nothing in flight")
 def haproxy_idle_closes(lab: Lab) -> None:
-    """The balancer closes clients after 1 s, the site closes the balancer after 1 s; every next request is on a new one."""
+    """Idle connections end after 1 s on both legs, and every next request is on a new one."""
     lab.site(idle_s=1)
     lab.faulty(idle_s=0.7)
     lab.haproxy(idle_s=1)
@@ -181,7 +194,7 @@ def haproxy_idle_closes(lab: Lab) -> None:
 
 @scenario("connections already open when the capture begins, and still busy when it ends")
 def nginx_cut_both_ends(lab: Lab) -> None:
-    """Recording starts in the middle of a kept-alive connection and of a response, and stops in the middle of one."""
+    """Recording starts amid a kept-alive connection and a response, and stops amid one."""
 
     def in_parts(peer: Peer, _request: Request) -> None:
         peer.send(head("200 OK", "Content-Length: 8000"))
@@ -243,7 +256,7 @@ def nginx_tls(lab: Lab) -> None:
     lab.site()
     lab.faulty()
     certificate = certificates.make(lab.folder, "shop.example.com")
-    server = f"ssl_certificate {certificate}; ssl_certificate_key {certificate}; ssl_protocols TLSv1.2 TLSv1.3;"
+    server = certificates.for_nginx(certificate)
     lab.nginx(listen=[f"{ALB_FRONT}:443 ssl"], server=server)
     _browse_by_tls(lab)
 

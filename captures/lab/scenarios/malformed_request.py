@@ -1,6 +1,7 @@
 """The client's request is not HTTP/1.1."""
 
-from captures.lab.scenario import Lab, scenario
+from captures.lab.lab import Lab
+from captures.lab.scenario import scenario
 
 HOST = b"Host: shop.example.com\r\n"
 BROKEN = (
@@ -24,21 +25,26 @@ def _ask(lab: Lab, balancer: str, requests: tuple[bytes, ...]) -> None:
             client.get("/api/items")
 
 
-@scenario("a space in the target, a wrong version, a space in a header's name, no Host, bad lengths, a bad chunk: 400", "alb client")
+@scenario(
+    "bad target, version or header name, no Host, bad lengths, a bad chunk: 400",
+    "alb client",
+)
 def nginx_seven(lab: Lab) -> None:
     """Seven kinds, of which nginx refuses those counted: 400s in the client's log."""
     _ask(lab, "nginx", BROKEN)
     lab.expect("malformed-request", lab.count(status=400, note="fault"), at="alb client")
 
 
-@scenario("the same through HAProxy")
+@scenario("seven kinds of malformed request through HAProxy, each answered 400")
 def haproxy_seven(lab: Lab) -> None:
     """Seven kinds, of which HAProxy refuses those counted: 400s in the client's log."""
     _ask(lab, "haproxy", BROKEN)
     lab.expect("malformed-request", lab.count(status=400, note="fault"))
 
 
-@scenario("unusual and allowed: absolute form, OPTIONS *, HTTP/1.0 without Host, odd methods and field values")
+@scenario(
+    "unusual and allowed: absolute form, OPTIONS *, HTTP/1.0 without Host, odd methods and field values"
+)
 def near_miss_unusual(lab: Lab) -> None:
     """All are legal; the balancer and the site answer each in their way."""
     _ask(
@@ -48,7 +54,9 @@ def near_miss_unusual(lab: Lab) -> None:
             b"GET http://shop.example.com/api/items HTTP/1.1\r\n" + HOST + b"\r\n",
             b"GET /api/items HTTP/1.0\r\n\r\n",
             b"\r\nGET /api/items?q=a+b HTTP/1.1\r\n" + HOST + b"X-Empty:\r\nX-Tabs:\t a\t\r\n\r\n",
-            b"POST /api/items HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n3;n=v\r\nabc\r\n0\r\nX-T: 1\r\n\r\n",
+            b"POST /api/items HTTP/1.1\r\n"
+            + HOST
+            + b"Transfer-Encoding: chunked\r\n\r\n3;n=v\r\nabc\r\n0\r\nX-T: 1\r\n\r\n",
         ),
     )
     if bad := [o for o in lab.outcomes() if not o.ok]:

@@ -1,7 +1,8 @@
 """The backend answers with bytes that HTTP/1.1 does not allow."""
 
 from captures.lab.backends import Route, head, sends
-from captures.lab.scenario import Lab, scenario
+from captures.lab.lab import Lab
+from captures.lab.scenario import scenario
 
 BROKEN = {
     "no-status": b"HTTP/1.1 OK\r\nContent-Length: 3\r\n\r\nok\n",
@@ -26,14 +27,20 @@ def _ask_each(lab: Lab, balancer: str, routes: dict[str, Route]) -> None:
 
 @scenario("five malformed heads, each answered 502 by HAProxy", "alb backend")
 def haproxy_heads(lab: Lab) -> None:
-    """No status code, a space in a name, a line without colon, two lengths, and SSH; count: 502s in the client's log."""
+    """No status code, a space in a name, a line without colon, two lengths, and SSH.
+
+    Count: 502s in the client's log.
+    """
     _ask_each(lab, "haproxy", {f"/faulty/{name}": sends(data, "close") for name, data in BROKEN.items()})
     lab.expect("malformed-response", lab.count(status=502, note="fault"), at="alb backend")
 
 
 @scenario("malformed heads through nginx: 502, or a 200 relayed with the wrong length and cut")
 def nginx_heads(lab: Lab) -> None:
-    """Conflicting lengths (relayed, and cut) and a bad header line, three times each; failures in the client's log."""
+    """Conflicting lengths (relayed, and cut) and a bad header line, three times each.
+
+    Count: failures in the client's log.
+    """
     names = ("two-lengths", "space-in-name")
     routes = {f"/faulty/{name}-{n}": sends(BROKEN[name], "close") for n in range(3) for name in names}
     _ask_each(lab, "nginx", routes)
@@ -47,14 +54,17 @@ def haproxy_bad_chunk(lab: Lab) -> None:
     lab.expect("malformed-response", len([o for o in lab.outcomes(note="fault") if not o.ok]))
 
 
-@scenario("unusual but allowed: no reason phrase, chunk extensions, trailers, odd case and spacing, an unknown 2xx")
+@scenario(
+    "unusual but allowed: no reason phrase, chunk extensions, trailers, odd case and spacing, an unknown 2xx"
+)
 def near_miss_unusual(lab: Lab) -> None:
     """Every answer is legal HTTP/1.1, and every request succeeds."""
     legal = {
         "no-reason": b"HTTP/1.1 200 \r\nContent-Length: 3\r\n\r\nok\n",
         "trailers": head("200 OK", "Transfer-Encoding: chunked", "Trailer: X-Sum")
         + b"5;name=value\r\nhello\r\n0\r\nX-Sum: 5d41\r\n\r\n",
-        "spacing": b"HTTP/1.1 200 OK\r\ncontent-LENGTH:3\r\nX-Empty:\r\nX-Tab:\ta\tb \t\r\nX-Latin: caf\xe9\r\n\r\nok\n",
+        "spacing": b"HTTP/1.1 200 OK\r\ncontent-LENGTH:3\r\nX-Empty:\r\nX-Tab:\ta\tb \t\r\n"
+        + b"X-Latin: caf\xe9\r\n\r\nok\n",
         "same-length-twice": b"HTTP/1.1 299 Fine\r\nContent-Length: 3\r\n\r\nok\n",
     }
     _ask_each(lab, "haproxy", {f"/faulty/{name}": sends(data) for name, data in legal.items()})

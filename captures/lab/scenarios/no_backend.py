@@ -1,7 +1,8 @@
 """The load balancer has no server to ask, and says so itself."""
 
 from captures.lab.backends import answers
-from captures.lab.scenario import Lab, scenario
+from captures.lab.lab import Lab
+from captures.lab.scenario import scenario
 
 
 def _ask(lab: Lab) -> None:

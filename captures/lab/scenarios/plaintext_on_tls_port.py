@@ -1,14 +1,16 @@
 """An HTTP request in clear on a port that speaks TLS."""
 
 from captures.lab import certificates
-from captures.lab.scenario import ALB_FRONT, Lab, scenario
+from captures.lab.bench import ALB_FRONT
+from captures.lab.lab import Lab
+from captures.lab.scenario import scenario
 
 
 def _balance_tls(lab: Lab, balancer: str) -> None:
     lab.site()
     certificate = certificates.make(lab.folder, "shop.example.com")
     if balancer == "nginx":
-        server = f"ssl_certificate {certificate}; ssl_certificate_key {certificate}; ssl_protocols TLSv1.2 TLSv1.3;"
+        server = certificates.for_nginx(certificate)
         lab.nginx(listen=[f"{ALB_FRONT}:80", f"{ALB_FRONT}:443 ssl"], server=server)
     else:
         lab.haproxy(listen=[f"{ALB_FRONT}:80", f"{ALB_FRONT}:443 ssl crt {certificate}"])

@@ -1,6 +1,7 @@
 """The request's header is larger than the load balancer takes."""
 
-from captures.lab.scenario import Lab, scenario
+from captures.lab.lab import Lab
+from captures.lab.scenario import scenario
 
 # Alibaba documents 32 KB a header, AWS 16 KB.
 ALIBABA_LIMITS = "large_client_header_buffers 4 32k; client_header_buffer_size 4k;"

@@ -2,8 +2,10 @@
 
 import time
 
+from captures.lab.bench import ALB_FRONT
 from captures.lab.client import build_request
-from captures.lab.scenario import ALB_FRONT, Lab, scenario
+from captures.lab.lab import Lab
+from captures.lab.scenario import scenario
 
 GIVE_UP_S = 1.5
 HALF_A_HEAD = b"GET /api/items HTTP/1.1\r\nHost: shop.example.com\r\nUser-Agent: lab-cl"
@@ -25,9 +27,7 @@ def _fall_silent(lab: Lab, balancer: str, part: bytes) -> None:
         lab.at_once(3, start_only)
     lab.note(f"The load balancer's request timeout was {GIVE_UP_S:g} s.")
     failed = [o for o in lab.outcomes(note="fault") if not o.ok]
-    lab.expect(
-        "request-timeout", len(failed), at=" ".join(lab.scenario.vantages), silence_s=(GIVE_UP_S, 0.2)
-    )
+    lab.expect("request-timeout", len(failed), at=" ".join(lab.scenario.vantages), silence_s=(GIVE_UP_S, 0.2))
 
 
 @scenario("half a head, then silence: 408", "alb client")
@@ -53,7 +53,7 @@ def nginx_head(lab: Lab) -> None:
 
 @scenario("slow clients that do finish: a head in six pieces, a body in five, each pause under the timeout")
 def near_miss_slow_but_whole(lab: Lab) -> None:
-    """Pauses of 0.2 s; all are answered 200. One connection is never used, and closed by nginx: no request began."""
+    """Pauses of 0.2 s; all are answered 200. One connection is never used, and closed by nginx."""
     lab.site()
     lab.nginx(request_timeout_s=GIVE_UP_S)
     client = lab.client()

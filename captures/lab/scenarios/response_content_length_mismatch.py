@@ -1,12 +1,15 @@
 """The response's body is not as long as its head announced."""
 
+from typing import Any
+
 from captures.lab.backends import Route, head, sends
-from captures.lab.scenario import Lab, scenario
+from captures.lab.lab import Lab
+from captures.lab.scenario import scenario
 
 CUT_CHUNKS = head("200 OK", "Transfer-Encoding: chunked") + b"400\r\n" + b"x" * 1024 + b"\r\n"
 
 
-def _ask(lab: Lab, balancer: str, route: Route, requests: int = 3, **options: object) -> None:
+def _ask(lab: Lab, balancer: str, route: Route, requests: int = 3, **options: Any) -> None:
     lab.site()
     lab.faulty({"/faulty/report": route})
     lab.balance(balancer, **options)
@@ -29,7 +32,7 @@ def nginx_closed_short(lab: Lab) -> None:
     _expect_cut(lab)
 
 
-@scenario("the same through HAProxy")
+@scenario("the backend closes in order 2,000 bytes short: HAProxy's client gets a cut 200")
 def haproxy_closed_short(lab: Lab) -> None:
     """3,000 of 5,000 bytes, then FIN; count: cut answers in the client's log."""
     _ask(lab, "haproxy", sends(head("200 OK", "Content-Length: 5000") + b"x" * 3000, "close"))
@@ -45,12 +48,17 @@ def haproxy_no_last_chunk(lab: Lab) -> None:
 
 @scenario("the backend announces 200 bytes more than it sends and keeps the connection open")
 def nginx_left_open(lab: Lab) -> None:
-    """800 of 1,000 bytes, then silence until nginx gives up after 1.5 s; count: cut answers in the client's log."""
+    """800 of 1,000 bytes, then silence until nginx gives up after 1.5 s.
+
+    Count: cut answers in the client's log.
+    """
     _ask(lab, "nginx", sends(head("200 OK", "Content-Length: 1000") + b"x" * 800), response_timeout_s=1.5)
     _expect_cut(lab)
 
 
-@scenario("the backend sends more than it announced; the load balancer cuts the rest, the client sees a good 200")
+@scenario(
+    "the backend sends more than it announced; the load balancer cuts the rest, the client sees a good 200"
+)
 def nginx_sent_more(lab: Lab) -> None:
     """1,400 bytes behind a Content-Length of 1,000: no request failed; count: the server's script."""
     _ask(lab, "nginx", sends(head("200 OK", "Content-Length: 1000") + b"x" * 1400))

@@ -1,14 +1,17 @@
 """The response's header is larger than the load balancer takes."""
 
+from typing import Any
+
 from captures.lab.backends import answers
-from captures.lab.scenario import Lab, scenario
+from captures.lab.lab import Lab
+from captures.lab.scenario import scenario
 
 
 def _cookies(total_bytes: int) -> tuple[str, ...]:
     return tuple(f"Set-Cookie: part{n}={'c' * 2000}" for n in range(total_bytes // 2000))
 
 
-def _ask(lab: Lab, balancer: str, header_bytes: int, **options: object) -> None:
+def _ask(lab: Lab, balancer: str, header_bytes: int, **options: Any) -> None:
     lab.site()
     lab.faulty({"/faulty/login": answers("200 OK", b"welcome\n", *_cookies(header_bytes))})
     lab.balance(balancer, **options)
@@ -30,7 +33,12 @@ def haproxy_cookies(lab: Lab) -> None:
 @scenario("36,000 bytes of cookies in the response: 502 by nginx (upstream sent too big header)")
 def nginx_cookies(lab: Lab) -> None:
     """proxy_buffer_size is 32 KB; count: 502s in the client's log."""
-    _ask(lab, "nginx", 36_000, server="proxy_buffer_size 32k; proxy_buffers 8 32k; proxy_busy_buffers_size 64k;")
+    _ask(
+        lab,
+        "nginx",
+        36_000,
+        server="proxy_buffer_size 32k; proxy_buffers 8 32k; proxy_busy_buffers_size 64k;",
+    )
     lab.extra["profile"] = "aws"
     lab.expect("response-header-too-large", lab.count(status=502, note="fault"))
 

@@ -3,7 +3,9 @@
 import time
 
 from captures.lab.backends import PORT, after
-from captures.lab.scenario import FAULTY, Lab, scenario
+from captures.lab.bench import FAULTY
+from captures.lab.lab import Lab
+from captures.lab.scenario import scenario
 
 SLOW_S = 1.8
 
@@ -22,9 +24,12 @@ def _ask(lab: Lab, balancer: str) -> None:
         lab.at_once(4, lambda: client.get("/faulty/report", note="slow"))
         connection.close()
     lab.expect(
-        "slow-backend", lab.count(status=200, note="slow"), at=" ".join(lab.scenario.vantages),
-        severity="warning", slowest_s=(SLOW_S, 0.2),
-    )  # fmt: skip
+        "slow-backend",
+        lab.count(status=200, note="slow"),
+        at=" ".join(lab.scenario.vantages),
+        severity="warning",
+        slowest_s=(SLOW_S, 0.2),
+    )
 
 
 @scenario("four requests take 1.8 s at a backend whose others take a millisecond", "alb backend")
@@ -33,7 +38,7 @@ def nginx_report(lab: Lab) -> None:
     _ask(lab, "nginx")
 
 
-@scenario("the same through HAProxy")
+@scenario("four requests through HAProxy take 1.8 s at a backend whose others take a millisecond")
 def haproxy_report(lab: Lab) -> None:
     """The server thinks; nothing is lost on the path; count: the client's script."""
     _ask(lab, "haproxy")

@@ -2,7 +2,9 @@
 
 import time
 
-from captures.lab.scenario import ALB_FRONT, Lab, scenario
+from captures.lab.bench import ALB_FRONT
+from captures.lab.lab import Lab
+from captures.lab.scenario import scenario
 
 NODES = (ALB_FRONT, "10.0.0.11", "10.0.0.12")
 CURRENT = NODES[1:]

@@ -1,7 +1,8 @@
 """The backend answered with one error code, and the client got another."""
 
 from captures.lab.backends import answers
-from captures.lab.scenario import Lab, scenario
+from captures.lab.lab import Lab
+from captures.lab.scenario import scenario
 
 GATEWAY_TIMEOUT = answers("504 Gateway Timeout", b"the application's own upstream was slow\n")
 

@@ -1,7 +1,8 @@
 """The load balancer refuses requests over its rate: 503 with ALB-QPS-Limited."""
 
 from captures.lab.backends import answers
-from captures.lab.scenario import Lab, scenario
+from captures.lab.lab import Lab
+from captures.lab.scenario import scenario
 
 ZONE = "limit_req_zone $http_x_bulk zone=qps:1m rate=1r/s;"
 LIMIT = (

@@ -5,7 +5,9 @@ import ssl
 import time
 
 from captures.lab import certificates
-from captures.lab.scenario import ALB_FRONT, Lab, scenario
+from captures.lab.bench import ALB_FRONT
+from captures.lab.lab import Lab
+from captures.lab.scenario import scenario
 
 TLS_1_2 = ssl.TLSVersion.TLSv1_2
 
@@ -15,7 +17,7 @@ def _balance(lab: Lab, balancer: str, protocols: str) -> None:
     certificate = certificates.make(lab.folder, "shop.example.com")
     listen = f"{ALB_FRONT}:443 ssl"
     if balancer == "nginx":
-        server = f"ssl_certificate {certificate}; ssl_certificate_key {certificate}; ssl_protocols {protocols};"
+        server = certificates.for_nginx(certificate, protocols)
         lab.nginx(listen=[f"{ALB_FRONT}:80", listen], server=server)
     else:
         lab.haproxy(listen=[f"{ALB_FRONT}:80", f"{listen} crt {certificate} {protocols}"])
@@ -88,7 +90,9 @@ def near_miss_close_notify(lab: Lab) -> None:
     with lab.recording(), lab.healthy_traffic():
         for _ in range(4):
             connection = client.connect()
-            connection.sock = context.wrap_socket(connection.sock, server_hostname=client.host_header, session=session)
+            connection.sock = context.wrap_socket(
+                connection.sock, server_hostname=client.host_header, session=session
+            )
             connection.rebind()
             connection.request("/api/items")
             session = connection.sock.session

@@ -3,7 +3,9 @@
 import ssl
 
 from captures.lab import certificates
-from captures.lab.scenario import ALB_FRONT, Lab, scenario
+from captures.lab.bench import ALB_FRONT
+from captures.lab.lab import Lab
+from captures.lab.scenario import scenario
 
 
 def _greet_in_tls(lab: Lab, balancer: str) -> None:

@@ -1,7 +1,8 @@
 """The TRACE method, which load balancers refuse."""
 
 from captures.lab.backends import answers
-from captures.lab.scenario import Lab, scenario
+from captures.lab.lab import Lab
+from captures.lab.scenario import scenario
 
 TRACE = b"TRACE /api/items HTTP/1.1\r\nHost: shop.example.com\r\nUser-Agent: lab-client/1.0\r\n\r\n"
 

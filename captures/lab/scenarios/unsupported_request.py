@@ -1,7 +1,8 @@
 """A request in a version or coding that the load balancer does not speak."""
 
 from captures.lab.client import build_request
-from captures.lab.scenario import Lab, scenario
+from captures.lab.lab import Lab
+from captures.lab.scenario import scenario
 
 HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 AWS_RULES = """option disable-h2-upgrade
@@ -17,12 +18,16 @@ def haproxy_grpc(lab: Lab) -> None:
     client = lab.client()
     with lab.recording(), lab.healthy_traffic():
         for _ in range(3):
-            client.post("/shop.Items/List", b"\0\0\0\0\0", "fault", Content_Type="application/grpc", TE="trailers")
+            client.post(
+                "/shop.Items/List", b"\0\0\0\0\0", "fault", Content_Type="application/grpc", TE="trailers"
+            )
     lab.extra["profile"] = "aws"
     lab.expect("unsupported-request", lab.count(status=464, note="fault"), at="alb client")
 
 
-@scenario("Transfer-Encoding: gzip (501 by nginx), and an HTTP/2 preface on an HTTP/1.1 port (refused by nginx)")
+@scenario(
+    "Transfer-Encoding: gzip (501 by nginx), and an HTTP/2 preface on an HTTP/1.1 port (refused by nginx)"
+)
 def nginx_coding_and_preface(lab: Lab) -> None:
     """Count: failures in the client's log."""
     lab.site()
@@ -37,7 +42,7 @@ def nginx_coding_and_preface(lab: Lab) -> None:
     lab.expect("unsupported-request", len([o for o in lab.outcomes(note="fault") if not o.ok]))
 
 
-@scenario("words that only look alike: TE: trailers, Accept-Encoding: gzip, Content-Encoding: gzip, an h2c upgrade declined")
+@scenario("look-alikes: TE: trailers, Accept-Encoding and Content-Encoding: gzip, an h2c upgrade declined")
 def near_miss_look_alikes(lab: Lab) -> None:
     """All are answered 200 over HTTP/1.1."""
     lab.site()
@@ -46,6 +51,11 @@ def near_miss_look_alikes(lab: Lab) -> None:
     with lab.recording(), lab.healthy_traffic():
         client.get("/api/items", TE="trailers", Accept_Encoding="gzip")
         client.post("/api/items", b"\x1f\x8b\x08\x00", Content_Encoding="gzip")
-        client.get("/api/items", Connection="Upgrade, HTTP2-Settings", Upgrade="h2c", HTTP2_Settings="AAMAAABkAAQAAP__")
+        client.get(
+            "/api/items",
+            Connection="Upgrade, HTTP2-Settings",
+            Upgrade="h2c",
+            HTTP2_Settings="AAMAAABkAAQAAP__",
+        )
     if bad := [o for o in lab.outcomes() if not o.ok]:
         raise RuntimeError(f"an ordinary request failed: {bad}")

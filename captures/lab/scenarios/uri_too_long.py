@@ -1,6 +1,7 @@
 """The request's target is longer than the load balancer or the backend takes."""
 
-from captures.lab.scenario import Lab, scenario
+from captures.lab.lab import Lab
+from captures.lab.scenario import scenario
 
 
 def _ask(lab: Lab, query_bytes: int, requests: int = 3) -> None:
@@ -21,7 +22,10 @@ def nginx_by_balancer(lab: Lab) -> None:
     lab.expect("uri-too-long", lab.count(status=414, note="fault"), at="alb client")
 
 
-@scenario("a target of 9,000 bytes passes the balancer and meets the backend's own 8 KB: 414 by the backend", "alb backend")
+@scenario(
+    "a target of 9,000 bytes passes the balancer and meets the backend's own 8 KB: 414 by the backend",
+    "alb backend",
+)
 def haproxy_by_backend(lab: Lab) -> None:
     """The backend is nginx with its default buffers; count: 414s in the client's log."""
     lab.site(address="10.0.1.22")
