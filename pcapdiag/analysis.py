@@ -14,6 +14,7 @@ import numpy as np
 from pcapdiag import tables as t
 from pcapdiag.ahead import ahead
 from pcapdiag.capture import KEPT, Batch, CaptureFile, open_captures
+from pcapdiag.errors import PcapdiagError
 from pcapdiag.http import Framer
 from pcapdiag.packets import Decoder
 from pcapdiag.tcp import Tracker
@@ -48,24 +49,31 @@ def analyze(
     profile_file: str | Path | None = None,
     only: Sequence[str] = (),
     ignore: Sequence[str] = (),
+    tls_keylog: str | os.PathLike[str] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Analysis:
     """Read captures and say why requests failed.
 
     `alb` names the load balancer's addresses or networks (found from the traffic when empty), `profile` whose
     limits hold (guessed when None), `profile_file` a TOML file of a site's own values, `only` and `ignore`
-    causes by name. `progress` is called with the number of input bytes read so far.
+    causes by name. `tls_keylog` is a file of TLS keys with which tshark decrypts HTTPS (keys inside a pcapng
+    are used without it). `progress` is called with the number of input bytes read so far.
 
     Raises CaptureError where an input is no capture, PcapdiagError where an option has no meaning.
     """
     files = open_captures(sources(paths))
-    threading.Thread(target=_warm_up, name="judges", daemon=True).start()
     if alb or profile or profile_file:
         _check_options(alb, profile, profile_file)
-    traffic = read(files, progress)
+    if tls_keylog:
+        _check_keylog(tls_keylog)
+    judges = threading.Thread(target=_warm_up, name="judges", daemon=True)
+    judges.start()
+    traffic = read(files, progress, tls_keylog)
+    judges.join()  # two threads in one package's imports could meet each other
 
     from pcapdiag.causes import judge
     from pcapdiag.causes.account import Account
+    from pcapdiag.encrypted import encrypted_of
     from pcapdiag.legs import find_legs
     from pcapdiag.profiles import guess_profile, load_profile
     from pcapdiag.wire import Wire
@@ -79,6 +87,7 @@ def analyze(
         chosen, reason = load_profile(profile, profile_file), "given"
     analysis = Analysis(traffic, chosen, reason, [], Account(0, 0, []), files)
     traffic.wire = Wire(analysis)
+    traffic.encrypted = encrypted_of(traffic)
     analysis.findings, analysis.account = judge(traffic, chosen, only=only, ignore=ignore)
     return analysis
 
@@ -100,6 +109,17 @@ def _check_options(alb: Sequence[str], profile: str | None, profile_file: str | 
     load_profile(profile or "generic", profile_file)
 
 
+def _check_keylog(path: str | os.PathLike[str]) -> None:
+    """Refuse a key log that cannot be used before gigabytes are read."""
+    from pcapdiag.tshark import need_tshark
+
+    try:
+        Path(path).open("rb").close()
+    except OSError as error:
+        raise PcapdiagError(f"--tls-keylog {path}: {(error.strerror or str(error)).lower()}") from None
+    need_tshark("--tls-keylog")
+
+
 def sources(paths: Source | Sequence[Source]) -> list[Source]:
     """A list of sources out of one or several."""
     if isinstance(paths, (str, os.PathLike)) or hasattr(paths, "read"):
@@ -107,7 +127,11 @@ def sources(paths: Source | Sequence[Source]) -> list[Source]:
     return list(paths)
 
 
-def read(files: Sequence[CaptureFile], progress: Callable[[int], None] | None = None) -> Traffic:
+def read(
+    files: Sequence[CaptureFile],
+    progress: Callable[[int], None] | None = None,
+    tls_keylog: str | os.PathLike[str] | None = None,
+) -> Traffic:
     """The connections and exchanges of these captures; who is who is not known yet."""
     framer = Framer()
     tracker = Tracker(framer.follow)
@@ -120,7 +144,34 @@ def read(files: Sequence[CaptureFile], progress: Callable[[int], None] | None = 
             tracker.begin_file(index, files[index].info.vantage)
         tracker.track(batch.data, packets)
     tracker.end_vantage()
-    return traffic_of(files, tracker, framer, decoder)
+    opened = decrypted_by(files, tracker, framer, tls_keylog)
+    framer.detach()
+    traffic = traffic_of(files, tracker, framer, decoder)
+    if opened is not None:
+        from pcapdiag.decrypted import weave
+
+        traffic.decrypted, traffic.counters["tls_frames_unread"] = opened
+        weave(traffic)
+    return traffic
+
+
+def decrypted_by(
+    files: Sequence[CaptureFile], tracker: Tracker, framer: Framer, tls_keylog: str | os.PathLike[str] | None
+) -> tuple[np.ndarray, int] | None:
+    """Frame what keys open: (which connections were opened, frames left unread); None without any key."""
+    if not tls_keylog and not any(file.info.tls_keys for file in files):
+        return None
+    from pcapdiag.decrypted import decrypt
+    from pcapdiag.tshark import TsharkMissing
+
+    rows = tracker.connections.rows
+    was_tls = rows["protocol"] == t.PROTOCOL_TLS
+    try:
+        unread = decrypt(files, tracker, framer, os.fspath(tls_keylog) if tls_keylog else None)
+    except TsharkMissing:
+        return None  # keys came inside the capture, and nobody asked for them: the report says so
+    opened = was_tls & (rows["protocol"] != t.PROTOCOL_TLS)
+    return opened[: tracker.kernel.connection_count], unread
 
 
 def decoded(
@@ -131,8 +182,16 @@ def decoded(
     for index, file in enumerate(files):
         file.info.first_frame = total + 1
         for batch in file.batches(offset_progress(progress, files, index)):
-            yield index, batch, decoder.decode(batch.data, batch.records, total + batch.first_frame)
+            yield index, batch, in_time(decoder.decode(batch.data, batch.records, total + batch.first_frame))
         total += file.info.packets
+
+
+def in_time(packets: np.ndarray) -> np.ndarray:
+    """The packets of a batch in the order of their times: some captures store them a little out of it."""
+    times = packets["time_ns"]
+    if (times[1:] >= times[:-1]).all():
+        return packets
+    return packets[np.argsort(times, kind="stable")]
 
 
 def offset_progress(

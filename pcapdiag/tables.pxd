@@ -205,10 +205,7 @@ cdef struct Stream:
     unsigned int stash_first
     unsigned int stash_last
     unsigned int stash_count
-    unsigned int last_seq
     unsigned int last_ack
-    unsigned int last_len
-    unsigned int last_ts
     unsigned int hole_ts
     unsigned int ws_next
     unsigned int ws_contiguous
@@ -226,10 +223,7 @@ cdef struct Stream:
     unsigned int zero_windows
     unsigned int first_trouble_frame
     unsigned int last_trouble_frame
-    unsigned short last_ip_id
     unsigned short hole_ip_id
-    unsigned short last_flags
-    unsigned short last_window
     unsigned char known
     unsigned char ws_known
     unsigned char fin_sent

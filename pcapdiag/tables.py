@@ -419,10 +419,7 @@ Stream = np.dtype(
         ("stash_first", "u4"),
         ("stash_last", "u4"),
         ("stash_count", "u4"),
-        ("last_seq", "u4"),
         ("last_ack", "u4"),
-        ("last_len", "u4"),
-        ("last_ts", "u4"),
         ("hole_ts", "u4"),
         ("ws_next", "u4"),
         ("ws_contiguous", "u4"),
@@ -440,10 +437,7 @@ Stream = np.dtype(
         ("zero_windows", "u4"),
         ("first_trouble_frame", "u4"),
         ("last_trouble_frame", "u4"),
-        ("last_ip_id", "u2"),
         ("hole_ip_id", "u2"),
-        ("last_flags", "u2"),
-        ("last_window", "u2"),
         ("known", "u1"),  # isn is set
         ("ws_known", "u1"),  # bit 0 ws_next, 1 ws_contiguous, 2 ws_ack
         ("fin_sent", "u1"),  # SEGMENT_FIN was handed on

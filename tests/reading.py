@@ -1,9 +1,9 @@
 """Runs conversations through the packet, TCP and HTTP layers, and keeps what each handed on.
 
-    seen = Reading(c)
-    assert seen.connection["client_bytes"] == 100
-    assert seen.said(0, CLIENT) == [b"GET ...", Gap(1460), "fin"]
-    assert seen.exchange["status"] == 200
+seen = Reading(c)
+assert seen.connection["client_bytes"] == 100
+assert seen.said(0, CLIENT) == [b"GET ...", Gap(1460), "fin"]
+assert seen.exchange["status"] == 200
 """
 
 from __future__ import annotations

@@ -78,12 +78,15 @@ def names(flags: int) -> str:
     return ",".join(name for name, bit in t.ANALYSIS_FLAGS.items() if flags & bit) or "-"
 
 
-def differences(path: Path) -> tuple[int, list[tuple[int, int, int]]]:
+def differences(path: Path, theirs: dict[int, int] | None = None) -> tuple[int, list[tuple[int, int, int]]]:
     """(packets compared, [(frame, tshark's flags, ours)] where they differ); -1 stands for a packet not seen.
+    `theirs` is what ``of_tshark`` said of this capture before, to spare asking again.
 
     A packet captured twice is left out: we count it once, on purpose.
     """
-    theirs, ours = of_tshark(path), of_pcapdiag(path)
+    if theirs is None:
+        theirs = of_tshark(path)
+    ours = of_pcapdiag(path)
     differing = []
     for frame in sorted(theirs.keys() | ours.keys()):
         a, b = theirs.get(frame, -1), ours.get(frame, -1)

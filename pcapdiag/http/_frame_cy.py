@@ -83,6 +83,7 @@ NOWHERE = cython.declare(cython.longlong, 0xFFFFFFFF)
 MASK32 = cython.declare(cython.longlong, 0xFFFFFFFF)
 LINE = cython.declare(cython.longlong, 4096)  # bytes kept of a line that spans segments
 TARGET = cython.declare(cython.longlong, 1024)  # bytes kept of a request target
+PROBES = cython.declare(cython.longlong, 128)  # places looked at for a string before it is dropped
 LONGEST = cython.declare(cython.longlong, 1 << 60)  # a length at or above this is no length
 
 # states of a direction
@@ -96,6 +97,8 @@ TRAILERS = cython.declare(cython.int, 6)
 UNTIL_CLOSE = cython.declare(cython.int, 7)
 OPAQUE = cython.declare(cython.int, 8)  # not HTTP, or a tunnel
 LOST = cython.declare(cython.int, 9)  # framing lost: a segment that begins with a start line finds it again
+
+GAPPED = cython.declare(cython.longlong, -1)  # `remaining` of a direction lost to a gap, not by its sender
 
 FNV_START = cython.declare(cython.longlong, 2166136261)
 FNV_PRIME = cython.declare(cython.longlong, 16777619)
@@ -184,7 +187,19 @@ def is_token(c: cython.longlong) -> cython.bint:
     """tchar of RFC 9110 §5.6.2."""
     if 97 <= c <= 122 or 65 <= c <= 90 or 48 <= c <= 57:
         return True
-    return c == 45 or c == 95 or c == 33 or (35 <= c <= 39) or c == 42 or c == 43 or c == 46 or c == 94 or c == 96 or c == 124 or c == 126
+    return (
+        c == 45
+        or c == 95
+        or c == 33
+        or (35 <= c <= 39)
+        or c == 42
+        or c == 43
+        or c == 46
+        or c == 94
+        or c == 96
+        or c == 124
+        or c == 126
+    )
 
 
 @cython.cclass
@@ -244,8 +259,8 @@ class Framer:
         start: cython.longlong,
         stop: cython.longlong,
     ) -> cython.longlong:
-        """Frame segments[start:stop]; returns the first one not (wholly) framed: `stop` when done, less when a
-        table is full; called again after the table grew, it goes on where it stopped."""
+        """Frame segments[start:stop]; returns the first one not (wholly) framed: `stop` when done, less when
+        a table is full; called again after the table grew, it goes on where it stopped."""
         i: cython.longlong = start
         self.data = data
         self.stash = stash
@@ -290,7 +305,15 @@ class Framer:
         direction = segs[i].direction
         self.now = segs[i].time_ns
         self.frame = segs[i].frame
-        if kind == SEGMENT_DATA and self.slots[slot].protocol == PROTOCOL_NONE and segs[i].captured > 0:
+        if (
+            kind == SEGMENT_DATA
+            and self.slots[slot].protocol == PROTOCOL_NONE
+            and segs[i].captured > 0
+            and (
+                not self.streams[2 * slot + direction].sniffed
+                or self.streams[2 * slot + direction].state == OPAQUE  # closed before its first bytes came
+            )
+        ):
             self.use(1 if segs[i].stashed else 0)
             self.place(slot, direction, segs[i].off, segs[i].off + segs[i].captured)
         direction ^= self.slots[slot].swapped
@@ -329,7 +352,9 @@ class Framer:
         self.slots[slot].swapped = 0
         self.slots[slot].open = 1
         for s in range(2 * slot, 2 * slot + 2):
-            self.streams[s].state = cython.cast(cython.uchar, LOST if self.connections[connection].flags & CONN_GUESSED else START)
+            self.streams[s].state = cython.cast(
+                cython.uchar, LOST if self.connections[connection].flags & CONN_GUESSED else START
+            )
             self.streams[s].line = cython.cast(cython.uint, NOWHERE)
             self.streams[s].line_total = 0
             self.streams[s].exchange = cython.cast(cython.uint, NOWHERE)
@@ -342,7 +367,9 @@ class Framer:
     @cython.cfunc
     @cython.nogil
     @cython.exceptval(check=False)
-    def place(self, slot: cython.longlong, direction: cython.longlong, start: cython.longlong, end: cython.longlong) -> cython.void:
+    def place(
+        self, slot: cython.longlong, direction: cython.longlong, start: cython.longlong, end: cython.longlong
+    ) -> cython.void:
         """By the first bytes of a connection: which protocol it speaks, and, where the roles were guessed,
         which side is the client."""
         row: cython.longlong = self.slots[slot].connection
@@ -355,7 +382,7 @@ class Framer:
             if guessed and (direction == 1 if request else direction == 0):
                 self.slots[slot].swapped = 1
                 self.connections[row].flags |= CONN_SWAPPED
-            if request and end - start >= 14 and self.src[start] == 80 and self.src[start + 1] == 82 and self.src[start + 2] == 73:
+            if request and self.is_preface(start, end):
                 protocol = PROTOCOL_HTTP2
                 self.streams[2 * slot].state = cython.cast(cython.uchar, OPAQUE)
                 self.streams[2 * slot + 1].state = cython.cast(cython.uchar, OPAQUE)
@@ -367,12 +394,18 @@ class Framer:
                 self.streams[2 * slot].state = cython.cast(cython.uchar, OPAQUE)
                 self.streams[2 * slot + 1].state = cython.cast(cython.uchar, OPAQUE)
         elif not guessed:
-            if direction == 0 and end - start < 4:
-                return
+            if self.is_part_of_method(start, end) if direction == 0 else self.is_part_of_http(start, end):
+                return  # too few bytes to tell: the start line will
             protocol = PROTOCOL_OTHER
         if protocol != PROTOCOL_NONE:
-            self.slots[slot].protocol = cython.cast(cython.uchar, protocol)
-            self.connections[row].protocol = cython.cast(cython.uchar, protocol)
+            self.speaks(slot, protocol)
+
+    @cython.cfunc
+    @cython.nogil
+    @cython.exceptval(check=False)
+    def speaks(self, slot: cython.longlong, protocol: cython.int) -> cython.void:
+        self.slots[slot].protocol = cython.cast(cython.uchar, protocol)
+        self.connections[self.slots[slot].connection].protocol = cython.cast(cython.uchar, protocol)
 
     @cython.cfunc
     @cython.nogil
@@ -381,7 +414,27 @@ class Framer:
         """A TLS record header: type, major version 3, a length within bounds (RFC 8446 §5.1)."""
         if end - start < 5:
             return False
-        return 20 <= self.src[start] <= 23 and self.src[start + 1] == 3 and self.src[start + 2] <= 4 and self.src[start + 3] <= 0x48
+        return (
+            20 <= self.src[start] <= 23
+            and self.src[start + 1] == 3
+            and self.src[start + 2] <= 4
+            and self.src[start + 3] <= 0x48
+        )
+
+    @cython.cfunc
+    @cython.nogil
+    @cython.exceptval(check=False)
+    def is_preface(self, start: cython.longlong, end: cython.longlong) -> cython.bint:
+        """Whether these bytes begin as HTTP/2 does: "PRI * " (RFC 9113 §3.4)."""
+        return (
+            end - start >= 14
+            and self.src[start] == 80
+            and self.src[start + 1] == 82
+            and self.src[start + 2] == 73
+            and self.src[start + 3] == 32
+            and self.src[start + 4] == 42
+            and self.src[start + 5] == 32
+        )
 
     @cython.cfunc
     @cython.nogil
@@ -391,7 +444,13 @@ class Framer:
         n: cython.longlong = end - start
         if n < 5:
             return False
-        if self.src[start] != 72 or self.src[start + 1] != 84 or self.src[start + 2] != 84 or self.src[start + 3] != 80 or self.src[start + 4] != 47:
+        if (
+            self.src[start] != 72
+            or self.src[start + 1] != 84
+            or self.src[start + 2] != 84
+            or self.src[start + 3] != 80
+            or self.src[start + 4] != 47
+        ):
             return False
         return n < 6 or 48 <= self.src[start + 5] <= 57
 
@@ -399,8 +458,8 @@ class Framer:
     @cython.nogil
     @cython.exceptval(check=False)
     def begins_request(self, start: cython.longlong, end: cython.longlong) -> cython.bint:
-        """Whether these bytes can begin a request line: a known method and a space, or a whole line that names
-        a version."""
+        """Whether these bytes can begin a request line: a known method and a space, a whole line that names a
+        version, or as much of one as there is."""
         k: cython.longlong = start
         h: cython.longlong = FNV_START
         line_end: cython.longlong
@@ -413,11 +472,21 @@ class Framer:
             return True
         line_end = self.find(10, k, end)
         if line_end < 0:
-            return False
+            # the line goes on: capitals, and what a target begins with
+            return (
+                self.all_capitals(start, k)
+                and k + 1 < end
+                and (self.src[k + 1] == 47 or self.src[k + 1] == 42)
+            )
         if line_end > k and self.src[line_end - 1] == 13:
             line_end -= 1
         # " HTTP/1.1"
-        return line_end - k >= 9 and self.src[line_end - 9] == 32 and lower(self.src[line_end - 8]) == 104 and self.src[line_end - 4] == 47
+        return (
+            line_end - k >= 9
+            and self.src[line_end - 9] == 32
+            and lower(self.src[line_end - 8]) == 104
+            and self.src[line_end - 4] == 47
+        )
 
     @cython.cfunc
     @cython.nogil
@@ -441,7 +510,8 @@ class Framer:
         if cython.compiled:
             base: cython.p_const_uchar = cython.address(self.src[start])
             hit: cython.p_const_uchar = cython.cast(
-                cython.p_const_uchar, memchr(base, cython.cast(cython.int, byte), cython.cast(cython.size_t, end - start))
+                cython.p_const_uchar,
+                memchr(base, cython.cast(cython.int, byte), cython.cast(cython.size_t, end - start)),
             )
             return start + (hit - base) if hit != cython.NULL else -1
         for k in range(start, end):
@@ -454,7 +524,9 @@ class Framer:
     @cython.cfunc
     @cython.nogil
     @cython.exceptval(check=False)
-    def feed(self, slot: cython.longlong, direction: cython.longlong, start: cython.longlong, end: cython.longlong) -> cython.bint:
+    def feed(
+        self, slot: cython.longlong, direction: cython.longlong, start: cython.longlong, end: cython.longlong
+    ) -> cython.bint:
         """Frame the bytes src[start:end] of a direction; False when a table is full (resume tells where)."""
         s: cython.longlong = 2 * slot + direction
         k: cython.longlong = start
@@ -465,7 +537,7 @@ class Framer:
             return True
         while k < end:
             state = self.streams[s].state
-            if state == BODY or state == CHUNK_DATA:
+            if state in (BODY, CHUNK_DATA):
                 n = min(end - k, cython.cast(cython.longlong, self.streams[s].remaining))
                 self.count_body(s, direction, n)
                 k += n
@@ -509,7 +581,9 @@ class Framer:
     @cython.cfunc
     @cython.nogil
     @cython.exceptval(check=False)
-    def found_again(self, slot: cython.longlong, direction: cython.longlong, start: cython.longlong, end: cython.longlong) -> cython.bint:
+    def found_again(
+        self, slot: cython.longlong, direction: cython.longlong, start: cython.longlong, end: cython.longlong
+    ) -> cython.bint:
         """Whether a lost direction is found again at src[start:end]: it begins with a start line."""
         s: cython.longlong = 2 * slot + direction
         if direction == 0:
@@ -521,6 +595,7 @@ class Framer:
         elif not self.begins_response(start, end):
             return False
         self.streams[s].state = cython.cast(cython.uchar, START)
+        self.streams[s].remaining = 0
         self.streams[s].flags = REQ_RESYNC if direction == 0 else RSP_RESYNC
         self.streams[s].line_total = 0
         return True
@@ -535,11 +610,15 @@ class Framer:
             return
         if direction == 0:
             self.exchanges[row].request_body += n
-            self.exchanges[row].request_end_us = cython.cast(cython.uint, micros(self.now - self.exchanges[row].start_ns))
+            self.exchanges[row].request_end_us = cython.cast(
+                cython.uint, micros(self.now - self.exchanges[row].start_ns)
+            )
             self.exchanges[row].request_end_frame = cython.cast(cython.uint, self.frame)
         else:
             self.exchanges[row].response_body += n
-            self.exchanges[row].response_end_us = cython.cast(cython.uint, micros(self.now - self.exchanges[row].start_ns))
+            self.exchanges[row].response_end_us = cython.cast(
+                cython.uint, micros(self.now - self.exchanges[row].start_ns)
+            )
             self.exchanges[row].response_end_frame = cython.cast(cython.uint, self.frame)
 
     @cython.cfunc
@@ -549,13 +628,17 @@ class Framer:
         row: cython.longlong = self.streams[s].exchange
         if row != NOWHERE:
             self.exchanges[row].response_body += n
-            self.exchanges[row].response_end_us = cython.cast(cython.uint, micros(self.now - self.exchanges[row].start_ns))
+            self.exchanges[row].response_end_us = cython.cast(
+                cython.uint, micros(self.now - self.exchanges[row].start_ns)
+            )
             self.exchanges[row].response_end_frame = cython.cast(cython.uint, self.frame)
 
     @cython.cfunc
     @cython.nogil
     @cython.exceptval(check=False)
-    def line(self, slot: cython.longlong, direction: cython.longlong, k: cython.longlong, end: cython.longlong) -> cython.longlong:
+    def line(
+        self, slot: cython.longlong, direction: cython.longlong, k: cython.longlong, end: cython.longlong
+    ) -> cython.longlong:
         """Take bytes up to the end of the line (or of the input); returns where to go on."""
         s: cython.longlong = 2 * slot + direction
         stop: cython.longlong = self.find(10, k, end)
@@ -592,7 +675,9 @@ class Framer:
         came_from = self.src_is
         self.use(2)
         # the kept part ends before its line feed, or where the block ended
-        self.take_line(slot, direction, block * LINE, block * LINE + (kept - 1 if total <= LINE else kept), total)
+        self.take_line(
+            slot, direction, block * LINE, block * LINE + (kept - 1 if total <= LINE else kept), total
+        )
         self.use(came_from)
         self.line_next[block] = cython.cast(cython.uint, self.free_line)
         self.free_line = block
@@ -601,7 +686,9 @@ class Framer:
     @cython.cfunc
     @cython.nogil
     @cython.exceptval(check=False)
-    def keep_line(self, block: cython.longlong, at: cython.longlong, k: cython.longlong, n: cython.longlong) -> cython.void:
+    def keep_line(
+        self, block: cython.longlong, at: cython.longlong, k: cython.longlong, n: cython.longlong
+    ) -> cython.void:
         j: cython.longlong
         room: cython.longlong = LINE - at
         if n < room:
@@ -625,7 +712,12 @@ class Framer:
     @cython.nogil
     @cython.exceptval(check=False)
     def take_line(
-        self, slot: cython.longlong, direction: cython.longlong, start: cython.longlong, end: cython.longlong, total: cython.longlong
+        self,
+        slot: cython.longlong,
+        direction: cython.longlong,
+        start: cython.longlong,
+        end: cython.longlong,
+        total: cython.longlong,
     ) -> cython.void:
         """One whole line, src[start:end] without its line feed; `total` is its length on the wire."""
         s: cython.longlong = 2 * slot + direction
@@ -660,18 +752,26 @@ class Framer:
     @cython.cfunc
     @cython.nogil
     @cython.exceptval(check=False)
-    def message_begins(self, slot: cython.longlong, direction: cython.longlong, start: cython.longlong, end: cython.longlong) -> cython.bint:
-        """The first byte of what should be a message; False when it is none (the rest of the segment is skipped)."""
+    def message_begins(
+        self, slot: cython.longlong, direction: cython.longlong, start: cython.longlong, end: cython.longlong
+    ) -> cython.bint:
+        """The first byte of what should be a message; False if it is none (the segment's rest is skipped)."""
         s: cython.longlong = 2 * slot + direction
         row: cython.longlong = NOWHERE
         last: cython.longlong = self.slots[slot].newest
         client: cython.longlong = 2 * slot
         self.streams[s].sniffed = 1
+        self.streams[s].head = 0
+        self.streams[s].status = 0
         if direction == 0:
             self.streams[s].first_ns = self.now
             self.streams[s].first_frame = cython.cast(cython.uint, self.frame)
             if not self.begins_request(start, end) and not self.is_part_of_method(start, end):
-                if last != NOWHERE and (self.exchanges[last].flags & REQ_SEEN) and self.exchanges[last].request_ended == END_COMPLETE:
+                if (
+                    last != NOWHERE
+                    and (self.exchanges[last].flags & REQ_SEEN)
+                    and self.exchanges[last].request_ended == END_COMPLETE
+                ):
                     self.exchanges[last].flags |= REQ_EXTRA
                     self.streams[s].state = cython.cast(cython.uchar, LOST)
                 else:
@@ -679,7 +779,7 @@ class Framer:
                     self.streams[s].state = cython.cast(cython.uchar, LOST)
                 return False
             row = self.new_exchange(slot)
-            self.exchanges[row].flags = REQ_SEEN | (self.streams[s].flags & REQ_RESYNC)
+            self.exchanges[row].flags |= REQ_SEEN | (self.streams[s].flags & REQ_RESYNC)
             self.exchanges[row].request_frame = cython.cast(cython.uint, self.frame)
             self.streams[s].exchange = cython.cast(cython.uint, row)
             self.streams[s].flags = 0
@@ -722,14 +822,22 @@ class Framer:
     @cython.nogil
     @cython.exceptval(check=False)
     def is_part_of_method(self, start: cython.longlong, end: cython.longlong) -> cython.bint:
-        """A short run of capitals that ends with the input: a method whose rest has not come."""
-        k: cython.longlong
+        """A short run of capitals that ends with the input, or a space behind it: a method whose target has
+        not come."""
         if end - start > 16:
             return False
-        for k in range(start, end):
-            if not (65 <= self.src[k] <= 90):
-                return False
-        return True
+        if end - start > 1 and self.src[end - 1] == 32:
+            end -= 1
+        return self.all_capitals(start, end)
+
+    @cython.cfunc
+    @cython.nogil
+    @cython.exceptval(check=False)
+    def all_capitals(self, start: cython.longlong, end: cython.longlong) -> cython.bint:
+        k: cython.longlong = start
+        while k < end and 65 <= self.src[k] <= 90:
+            k += 1
+        return k >= end
 
     @cython.cfunc
     @cython.nogil
@@ -737,12 +845,16 @@ class Framer:
     def is_part_of_http(self, start: cython.longlong, end: cython.longlong) -> cython.bint:
         """The input ends within "HTTP/"."""
         k: cython.longlong
+        if end - start > 5:
+            return False
         for k in range(start, end):
             if k == start and self.src[k] != 72:
                 return False
             if (k == start + 1 or k == start + 2) and self.src[k] != 84:
                 return False
             if k == start + 3 and self.src[k] != 80:
+                return False
+            if k == start + 4 and self.src[k] != 47:
                 return False
         return True
 
@@ -796,15 +908,19 @@ class Framer:
     @cython.nogil
     @cython.exceptval(check=False)
     def unasked(self, slot: cython.longlong) -> cython.longlong:
-        """A row for a response to no request we framed: bytes that were none, one before the capture, or none at
-        all (a server that times a silent client out)."""
+        """A row for a response to no request we framed: bytes that were none, one the capture lacks, or none
+        at all (a server that times a silent client out)."""
         c: cython.longlong = 2 * slot
         row: cython.longlong = self.new_exchange(slot)
-        if self.slots[slot].protocol != PROTOCOL_HTTP or (self.streams[c].state == LOST and self.streams[c].first_ns):
+        if self.slots[slot].protocol != PROTOCOL_HTTP or (
+            self.streams[c].state == LOST and self.streams[c].first_ns
+        ):
             if self.streams[c].first_ns:
                 self.exchanges[row].start_ns = self.streams[c].first_ns
                 self.exchanges[row].request_frame = self.streams[c].first_frame
-            if not (self.connections[self.slots[slot].connection].flags & CONN_GUESSED):
+            if self.streams[c].remaining == GAPPED:
+                self.exchanges[row].request_ended = END_GAP
+            elif not (self.connections[self.slots[slot].connection].flags & CONN_GUESSED):
                 self.exchanges[row].flags |= REQ_SEEN | REQ_BAD | REQ_GARBLED
                 self.exchanges[row].request_ended = END_MALFORMED
         return row
@@ -814,7 +930,9 @@ class Framer:
     @cython.exceptval(check=False)
     def begin_response(self, row: cython.longlong) -> cython.void:
         """The first byte of a response (again after an interim one)."""
-        self.exchanges[row].response_start_us = cython.cast(cython.uint, micros(self.now - self.exchanges[row].start_ns))
+        self.exchanges[row].response_start_us = cython.cast(
+            cython.uint, micros(self.now - self.exchanges[row].start_ns)
+        )
         self.exchanges[row].response_frame = cython.cast(cython.uint, self.frame)
         self.exchanges[row].response_end_us = self.exchanges[row].response_start_us
         self.exchanges[row].response_end_frame = cython.cast(cython.uint, self.frame)
@@ -843,7 +961,9 @@ class Framer:
     @cython.cfunc
     @cython.nogil
     @cython.exceptval(check=False)
-    def request_line(self, slot: cython.longlong, start: cython.longlong, end: cython.longlong) -> cython.void:
+    def request_line(
+        self, slot: cython.longlong, start: cython.longlong, end: cython.longlong
+    ) -> cython.void:
         """method SP request-target SP HTTP-version (RFC 9112 §3)."""
         s: cython.longlong = 2 * slot
         row: cython.longlong = self.streams[s].exchange
@@ -867,7 +987,12 @@ class Framer:
             if end - start < LINE - 2:
                 flags |= REQ_BAD  # no version: HTTP/0.9 or garbage
             k = end
-        elif end - k != 9 or not self.begins_response(k + 1, end) or self.src[k + 7] != 46 or not (48 <= self.src[k + 8] <= 57):
+        elif (
+            end - k != 9
+            or not self.begins_response(k + 1, end)
+            or self.src[k + 7] != 46
+            or not (48 <= self.src[k + 8] <= 57)
+        ):
             if end - start < LINE - 2:
                 flags |= REQ_BAD
         elif self.src[k + 6] != 49:
@@ -878,9 +1003,13 @@ class Framer:
             flags |= REQ_BAD
         if self.find(0, start, end) >= 0 or self.find(13, start, end) >= 0:
             flags |= REQ_BAD
+        if self.slots[slot].protocol == PROTOCOL_NONE:
+            self.speaks(slot, PROTOCOL_HTTP)
         self.exchanges[row].method = cython.cast(cython.uchar, method)
         if k > target and target <= end:
-            self.exchanges[row].target = cython.cast(cython.uint, self.intern(target, min(k, target + TARGET)))
+            self.exchanges[row].target = cython.cast(
+                cython.uint, self.intern(target, min(k, target + TARGET))
+            )
         self.streams[s].flags = cython.cast(cython.uint, flags)
         self.streams[s].announced = -1
         self.streams[s].chunked = 0
@@ -918,6 +1047,8 @@ class Framer:
                 flags |= RSP_HTTP10 | RSP_CLOSE
             if self.find(0, start, end) >= 0 or self.find(13, start, end) >= 0:
                 flags |= RSP_BAD
+        if self.slots[slot].protocol == PROTOCOL_NONE and not (flags & RSP_BAD):
+            self.speaks(slot, PROTOCOL_HTTP)
         self.streams[s].status = cython.cast(cython.ushort, status)
         if status >= 200 or status == 101 or flags & RSP_BAD:
             self.exchanges[row].status = cython.cast(cython.ushort, status)
@@ -931,7 +1062,9 @@ class Framer:
     @cython.cfunc
     @cython.nogil
     @cython.exceptval(check=False)
-    def field(self, slot: cython.longlong, direction: cython.longlong, start: cython.longlong, end: cython.longlong) -> cython.void:
+    def field(
+        self, slot: cython.longlong, direction: cython.longlong, start: cython.longlong, end: cython.longlong
+    ) -> cython.void:
         """One header field line (RFC 9112 §5)."""
         s: cython.longlong = 2 * slot + direction
         bad: cython.longlong = REQ_BAD if direction == 0 else RSP_BAD
@@ -968,7 +1101,9 @@ class Framer:
     @cython.cfunc
     @cython.nogil
     @cython.exceptval(check=False)
-    def request_field(self, slot: cython.longlong, h: cython.longlong, start: cython.longlong, end: cython.longlong) -> cython.void:
+    def request_field(
+        self, slot: cython.longlong, h: cython.longlong, start: cython.longlong, end: cython.longlong
+    ) -> cython.void:
         s: cython.longlong = 2 * slot
         row: cython.longlong = self.streams[s].exchange
         k: cython.longlong
@@ -977,10 +1112,10 @@ class Framer:
             if not self.content_length(s, start, end):
                 self.streams[s].flags |= REQ_BAD
         elif h == TRANSFER_ENCODING:
-            if self.has_word(start, end, CHUNKED):
-                self.streams[s].chunked = 1
+            self.transfer_coding(s, start, end)
+            if self.streams[s].chunked == 1:
                 self.streams[s].flags |= REQ_CHUNKED
-            elif not self.has_word(start, end, IDENTITY):
+            elif self.streams[s].chunked == 2:
                 self.streams[s].flags |= REQ_TE_OTHER
         elif h == CONNECTION:
             if self.has_word(start, end, CLOSE):
@@ -990,6 +1125,7 @@ class Framer:
         elif h == HOST:
             if self.streams[s].hosts:
                 self.streams[s].flags |= REQ_BAD
+                return
             self.streams[s].hosts = 1
             self.exchanges[row].host = cython.cast(cython.uint, self.intern(start, min(end, start + 256)))
             if self.is_address(start, end):
@@ -1009,7 +1145,7 @@ class Framer:
             while k < end and self.src[k] == 32:
                 k += 1
             self.exchanges[row].forwarded = cython.cast(cython.uint, self.hash(k, end))
-        elif h == FORWARDED or h == VIA:
+        elif h in (FORWARDED, VIA):
             self.streams[s].flags |= REQ_FORWARDED
         elif h == AMZN_TRACE:
             # Root=1-67891233-abcdef012345678912345678;...
@@ -1022,13 +1158,15 @@ class Framer:
                 while k < end and self.src[k] != 59:
                     k += 1
                 self.exchanges[row].trace = cython.cast(cython.uint, self.hash(start, k))
-        elif (h == TRACEPARENT or h == REQUEST_ID) and self.exchanges[row].trace == 0:
+        elif h in (TRACEPARENT, REQUEST_ID) and self.exchanges[row].trace == 0:
             self.exchanges[row].trace = cython.cast(cython.uint, self.hash(start, end))
 
     @cython.cfunc
     @cython.nogil
     @cython.exceptval(check=False)
-    def response_field(self, slot: cython.longlong, h: cython.longlong, start: cython.longlong, end: cython.longlong) -> cython.void:
+    def response_field(
+        self, slot: cython.longlong, h: cython.longlong, start: cython.longlong, end: cython.longlong
+    ) -> cython.void:
         s: cython.longlong = 2 * slot + 1
         row: cython.longlong = self.streams[s].exchange
         if h == CONTENT_LENGTH:
@@ -1036,8 +1174,8 @@ class Framer:
             if not self.content_length(s, start, end):
                 self.streams[s].flags |= RSP_BAD
         elif h == TRANSFER_ENCODING:
-            if self.has_word(start, end, CHUNKED):
-                self.streams[s].chunked = 1
+            self.transfer_coding(s, start, end)
+            if self.streams[s].chunked == 1:
                 self.streams[s].flags |= RSP_CHUNKED
         elif h == CONNECTION:
             if self.has_word(start, end, CLOSE):
@@ -1052,8 +1190,24 @@ class Framer:
     @cython.cfunc
     @cython.nogil
     @cython.exceptval(check=False)
+    def transfer_coding(
+        self, s: cython.longlong, start: cython.longlong, end: cython.longlong
+    ) -> cython.void:
+        """Note the last transfer coding, which delimits the body: 1 chunked, 2 another (RFC 9112 §6.3)."""
+        k: cython.longlong = end
+        while k > start and self.src[k - 1] != 44:
+            k -= 1
+        if self.has_word(k, end, CHUNKED):
+            self.streams[s].chunked = 1
+        elif not self.has_word(k, end, IDENTITY):
+            self.streams[s].chunked = 2
+
+    @cython.cfunc
+    @cython.nogil
+    @cython.exceptval(check=False)
     def content_length(self, s: cython.longlong, start: cython.longlong, end: cython.longlong) -> cython.bint:
-        """Note Content-Length: 1*DIGIT, or the same number listed again (RFC 9110 §8.6); False when it is neither."""
+        """Note Content-Length: 1*DIGIT, or the same number listed again (RFC 9110 §8.6); False when it is
+        neither."""
         n: cython.longlong = -1
         k: cython.longlong
         ok: cython.bint = end > start
@@ -1142,10 +1296,12 @@ class Framer:
                 flags |= REQ_NO_HOST
             if self.streams[s].chunked and flags & REQ_LENGTH:
                 flags |= REQ_BAD
+            if self.streams[s].chunked == 2 and announced < 0:
+                flags |= REQ_BAD
             self.exchanges[row].flags |= cython.cast(cython.uint, flags)
             self.exchanges[row].request_head = self.streams[s].head
             self.note_request_end(row)
-            if self.streams[s].chunked:
+            if self.streams[s].chunked == 1:
                 self.streams[s].state = cython.cast(cython.uchar, CHUNK_SIZE)
             elif announced > 0:
                 self.streams[s].remaining = announced
@@ -1160,9 +1316,13 @@ class Framer:
         if status < 200 and status != 101 and not (flags & RSP_BAD):
             # interim: the final response is still to come
             self.exchanges[row].flags |= RSP_INTERIM
-            self.exchanges[row].flags &= ~RSP_SEEN
+            self.exchanges[row].flags &= ~(RSP_SEEN | RSP_EARLY)
             self.exchanges[row].response_start_us = cython.cast(cython.uint, MASK32)
             self.exchanges[row].response_end_us = cython.cast(cython.uint, MASK32)
+            self.exchanges[row].response_frame = 0
+            self.exchanges[row].response_end_frame = 0
+            self.streams[s].head = 0
+            self.streams[s].status = 0
             self.streams[s].state = cython.cast(cython.uchar, START)
             self.streams[s].flags = 0
             return
@@ -1179,8 +1339,10 @@ class Framer:
         elif self.exchanges[row].method == METHOD_HEAD or status == 204 or status == 304:
             self.exchanges[row].flags |= RSP_NO_BODY
             self.message_end(slot, 1)
-        elif self.streams[s].chunked:
+        elif self.streams[s].chunked == 1:
             self.streams[s].state = cython.cast(cython.uchar, CHUNK_SIZE)
+        elif self.streams[s].chunked == 2:
+            self.streams[s].state = cython.cast(cython.uchar, UNTIL_CLOSE)
         elif announced > 0:
             self.streams[s].remaining = announced
             self.streams[s].state = cython.cast(cython.uchar, BODY)
@@ -1195,20 +1357,26 @@ class Framer:
     @cython.nogil
     @cython.exceptval(check=False)
     def note_request_end(self, row: cython.longlong) -> cython.void:
-        self.exchanges[row].request_end_us = cython.cast(cython.uint, micros(self.now - self.exchanges[row].start_ns))
+        self.exchanges[row].request_end_us = cython.cast(
+            cython.uint, micros(self.now - self.exchanges[row].start_ns)
+        )
         self.exchanges[row].request_end_frame = cython.cast(cython.uint, self.frame)
 
     @cython.cfunc
     @cython.nogil
     @cython.exceptval(check=False)
     def note_response_end(self, row: cython.longlong) -> cython.void:
-        self.exchanges[row].response_end_us = cython.cast(cython.uint, micros(self.now - self.exchanges[row].start_ns))
+        self.exchanges[row].response_end_us = cython.cast(
+            cython.uint, micros(self.now - self.exchanges[row].start_ns)
+        )
         self.exchanges[row].response_end_frame = cython.cast(cython.uint, self.frame)
 
     @cython.cfunc
     @cython.nogil
     @cython.exceptval(check=False)
-    def chunk_size(self, slot: cython.longlong, direction: cython.longlong, start: cython.longlong, end: cython.longlong) -> cython.void:
+    def chunk_size(
+        self, slot: cython.longlong, direction: cython.longlong, start: cython.longlong, end: cython.longlong
+    ) -> cython.void:
         """chunk-size [ chunk-ext ] (RFC 9112 §7.1)."""
         s: cython.longlong = 2 * slot + direction
         n: cython.longlong = 0
@@ -1278,6 +1446,7 @@ class Framer:
         self.streams[s].state = cython.cast(cython.uchar, LOST)
         self.streams[s].exchange = cython.cast(cython.uint, NOWHERE)
         self.streams[s].first_ns = 0
+        self.streams[s].remaining = GAPPED if how == END_GAP else 0
         if row == NOWHERE:
             return
         self.keep_head(s, direction, row)
@@ -1313,9 +1482,9 @@ class Framer:
         """`length` bytes of a direction are not in the capture."""
         s: cython.longlong = 2 * slot + direction
         state: cython.int = self.streams[s].state
-        if state == OPAQUE or state == LOST:
+        if state in (OPAQUE, LOST):
             return
-        if (state == BODY or state == CHUNK_DATA) and length <= self.streams[s].remaining:
+        if state in (BODY, CHUNK_DATA) and length <= self.streams[s].remaining:
             self.count_body(s, direction, length)
             if self.streams[s].remaining == 0:
                 if state == BODY:
@@ -1334,8 +1503,10 @@ class Framer:
     def missing(self, s: cython.longlong) -> cython.uint:
         """Announced body bytes still to come, where a length was announced."""
         state: cython.int = self.streams[s].state
-        if state == BODY or state == CHUNK_DATA:
-            return cython.cast(cython.uint, min(cython.cast(cython.longlong, self.streams[s].remaining), MASK32 - 1))
+        if state in (BODY, CHUNK_DATA):
+            return cython.cast(
+                cython.uint, min(cython.cast(cython.longlong, self.streams[s].remaining), MASK32 - 1)
+            )
         return 0
 
     @cython.cfunc
@@ -1442,13 +1613,14 @@ class Framer:
         k: cython.longlong
         row: cython.longlong
         at: cython.longlong
+        _probe: cython.longlong
         same: cython.bint
         if n <= 0:
             return 0
         for k in range(start, end):
             h = ((h ^ self.src[k]) * FNV_PRIME) & MASK32
         at = h & mask
-        while True:
+        for _probe in range(PROBES):
             row = self.string_buckets[at]
             if row == NOWHERE:
                 break
@@ -1461,7 +1633,15 @@ class Framer:
                 if same:
                     return row
             at = (at + 1) & mask
-        if self.arena_used + n > self.arena.shape[0] or self.string_count >= self.string_start.shape[0] or 2 * self.string_count > mask:
+        else:
+            # chosen to collide: nobody else's strings come near this
+            self.strings_dropped += 1
+            return 0
+        if (
+            self.arena_used + n > self.arena.shape[0]
+            or self.string_count >= self.string_start.shape[0]
+            or 2 * self.string_count > mask
+        ):
             self.strings_dropped += 1
             return 0
         row = self.string_count

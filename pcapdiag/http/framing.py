@@ -53,12 +53,20 @@ class Framer:
         """Frame the streams of this tracker."""
         self._tracker = tracker
 
+    def detach(self) -> None:
+        """Let go of the tracker, so that its live state is freed with it and not by a later collection."""
+        self._tracker = None
+
+    def make_slots(self, count: int) -> None:
+        """Room for so many live connections."""
+        if len(self.slots) < count:
+            self.slots.resize(count)
+            self.streams.resize(2 * count)
+
     def follow(self, data: np.ndarray, stash_bytes: np.ndarray, segments: np.ndarray) -> None:
         """Frame these steps of the streams."""
         assert self._tracker is not None
-        if len(self.slots) < len(self._tracker.slots):
-            self.slots.resize(len(self._tracker.slots))
-            self.streams.resize(2 * len(self._tracker.slots))
+        self.make_slots(len(self._tracker.slots))
         self.kernel.bind("connections", self._tracker.connections.rows)
         at, count = 0, len(segments)
         while True:
@@ -72,6 +80,8 @@ class Framer:
         k = self.kernel
         if k.exchange_count + 2 > len(self.exchanges):
             self.exchanges.grow()
+        if k.strings_bounded:
+            return
         if k.string_count + 8 > len(self.starts) or 2 * (k.string_count + 8) > self._buckets:
             self.starts.grow()
             self.lengths.grow()

@@ -8,9 +8,10 @@ One `Tracker` holds the live connections of one analysis (or one shard of it). R
   that one packet can cause; if not it stops and says how far it came.
 * Positions in a stream are 64-bit and count from the ISN (RFC 9293 §3.4): SYN is 0, data begins at 1, so
   sequence wraparound exists only in `diff`.
-* Bytes are handed on in order and once. What overtook a hole waits in the stash, which is bounded; a hole
-  is given up as a gap only when the peer acknowledged what lies in it and a grace time passed, when the
-  stash is full, or when the connection ends.
+* Bytes are handed on in order and once; of overlapping copies the first captured one counts. What overtook
+  a hole waits in the stash, which is bounded; a hole is given up as a gap only when the peer acknowledged
+  what lies in it and a grace time passed or the peer answered, when the stash is full, or when the
+  connection ends.
 * Analysis flags follow the meaning Wireshark documents for tcp.analysis.*, and are kept apart (`ws_*`) from
   our own account of loss, which knows which bytes were really captured before.
 * Odd traffic is counted, never an error; no limit or name of a cause stands here.
@@ -93,6 +94,7 @@ BLOCK = cython.declare(cython.longlong, 2048)  # bytes a stash block holds
 SPARE = cython.declare(cython.longlong, 160)  # blocks one packet may take: 262,144 bytes, and cut by others
 MASK64 = cython.declare(cython.ulonglong, 0xFFFFFFFFFFFFFFFF)
 MIX = cython.declare(cython.ulonglong, 0x9E3779B97F4A7C15)
+RECENT = cython.declare(cython.longlong, 8)  # packets of a stream remembered to know their second copies
 OUT_OF_ORDER_NS = cython.declare(cython.longlong, 3000000)  # Wireshark's, where no handshake was seen
 FAST_NS = cython.declare(cython.longlong, 20000000)
 
@@ -154,6 +156,7 @@ class Tracker:
     # state
     slots: Slot[::1]
     streams: Stream[::1]
+    recent: cython.uint[::1]  # of each stream: hash and time of its last packets
     buckets: cython.uint[::1]
     address_buckets: cython.uint[::1]
     stash: Stash[::1]
@@ -174,6 +177,7 @@ class Tracker:
     stash_full = cython.declare(cython.longlong, visibility="public")
     # parameters
     events_per_connection = cython.declare(cython.longlong, visibility="public")
+    events_bounded = cython.declare(cython.bint, visibility="public")  # the event table grows no more
     pieces_per_stream = cython.declare(cython.longlong, visibility="public")
     gap_grace_ns = cython.declare(cython.longlong, visibility="public")
     duplicate_ns = cython.declare(cython.longlong, visibility="public")
@@ -197,6 +201,7 @@ class Tracker:
         self.address_count = self.live = self.events_dropped = self.duplicates = self.evicted = 0
         self.stash_used = self.stash_full = 0
         self.events_per_connection = 64
+        self.events_bounded = False
         self.pieces_per_stream = 1024
         self.gap_grace_ns = 200000000
         self.duplicate_ns = 1000000
@@ -244,13 +249,23 @@ class Tracker:
     def has_room(self) -> cython.bint:
         """Whether every table can take what one packet may cause at the most."""
         return (
-            self.connection_count < self.connections.shape[0]
-            and self.trouble_count + 2 <= self.troubles.shape[0]
-            and self.event_count + 16 <= self.events.shape[0]
-            and self.segment_count + 4 * self.pieces_per_stream + 64 <= self.segments.shape[0]
+            self.can_retire()
+            and self.connection_count < self.connections.shape[0]
             and self.address_count + 2 <= self.address_hi.shape[0]
             and (self.free_slot != NOWHERE or self.slot_high < self.slots.shape[0])
             and (self.spent_count == 0 or self.spent_count + self.stash_used + SPARE <= self.stash.shape[0])
+        )
+
+    @cython.cfunc
+    @cython.inline
+    @cython.nogil
+    @cython.exceptval(check=False)
+    def can_retire(self) -> cython.bint:
+        """Whether there is room for all that the end of one connection may cause."""
+        return (
+            self.trouble_count + 2 <= self.troubles.shape[0]
+            and (self.event_count + 16 <= self.events.shape[0] or self.events_bounded)
+            and self.segment_count + 4 * self.pieces_per_stream + 64 <= self.segments.shape[0]
         )
 
     @cython.cfunc
@@ -291,7 +306,10 @@ class Tracker:
                 self.icmp(slot, direction, p, i)
             return 0
         if slot != NOWHERE and (flags & (SYN | ACK)) == SYN and self.begins_anew(slot, direction, p, i):
-            reused = self.streams[2 * slot + direction].known and self.streams[2 * slot + direction].isn != p[i].seq
+            reused = (
+                self.streams[2 * slot + direction].known
+                and self.streams[2 * slot + direction].isn != p[i].seq
+            )
             anew = True
             self.retire(slot)
             slot = NOWHERE
@@ -318,8 +336,12 @@ class Tracker:
     @cython.exceptval(check=False)
     def bucket_of(self, p: Packet[::1], i: cython.longlong) -> cython.longlong:
         """The bucket of a packet's connection: the same for both directions."""
-        a: cython.ulonglong = mixed(p[i].src_hi ^ self.seed, p[i].src_lo ^ (cython.cast(cython.ulonglong, p[i].src_port) << 48))
-        b: cython.ulonglong = mixed(p[i].dst_hi ^ self.seed, p[i].dst_lo ^ (cython.cast(cython.ulonglong, p[i].dst_port) << 48))
+        a: cython.ulonglong = mixed(
+            p[i].src_hi ^ self.seed, p[i].src_lo ^ (cython.cast(cython.ulonglong, p[i].src_port) << 48)
+        )
+        b: cython.ulonglong = mixed(
+            p[i].dst_hi ^ self.seed, p[i].dst_lo ^ (cython.cast(cython.ulonglong, p[i].dst_port) << 48)
+        )
         h: cython.ulonglong = (a ^ b) + cython.cast(cython.ulonglong, self.vantage)
         return cython.cast(cython.longlong, h & cython.cast(cython.ulonglong, self.buckets.shape[0] - 1))
 
@@ -328,7 +350,7 @@ class Tracker:
     @cython.nogil
     @cython.exceptval(check=False)
     def direction_in(self, slot: cython.longlong, p: Packet[::1], i: cython.longlong) -> cython.longlong:
-        """0 when the packet goes from this connection's client to its server, 1 back, -1 when it is another's."""
+        """0 when a packet goes from this connection's client to its server, 1 back, -1 if it is another's."""
         if self.slots[slot].vantage != self.vantage:
             return -1
         if (
@@ -354,7 +376,9 @@ class Tracker:
     @cython.cfunc
     @cython.nogil
     @cython.exceptval(check=False)
-    def begins_anew(self, slot: cython.longlong, direction: cython.longlong, p: Packet[::1], i: cython.longlong) -> cython.bint:
+    def begins_anew(
+        self, slot: cython.longlong, direction: cython.longlong, p: Packet[::1], i: cython.longlong
+    ) -> cython.bint:
         """Whether a SYN on a known 4-tuple opens a new connection rather than repeating the old one's SYN."""
         s: cython.longlong = 2 * slot + direction
         r: cython.longlong = 2 * slot + 1 - direction
@@ -420,8 +444,12 @@ class Tracker:
         self.connections[row].server_fin_frame = 0
         self.connections[row].client_close_acked = 0
         self.connections[row].server_close_acked = 0
-        self.connections[row].client = cython.cast(cython.uint, self.address(self.slots[slot].client_hi, self.slots[slot].client_lo))
-        self.connections[row].server = cython.cast(cython.uint, self.address(self.slots[slot].server_hi, self.slots[slot].server_lo))
+        self.connections[row].client = cython.cast(
+            cython.uint, self.address(self.slots[slot].client_hi, self.slots[slot].client_lo)
+        )
+        self.connections[row].server = cython.cast(
+            cython.uint, self.address(self.slots[slot].server_hi, self.slots[slot].server_lo)
+        )
         self.connections[row].client_port = self.slots[slot].client_port
         self.connections[row].server_port = self.slots[slot].server_port
         self.connections[row].syn_rtt_us = cython.cast(cython.uint, MASK32)
@@ -478,8 +506,7 @@ class Tracker:
         self.streams[s].stash_first = cython.cast(cython.uint, NOWHERE)
         self.streams[s].stash_last = cython.cast(cython.uint, NOWHERE)
         self.streams[s].stash_count = 0
-        self.streams[s].last_len = 0
-        self.streams[s].last_flags = 0
+        self.streams[s].last_ack = 0
         self.streams[s].ws_flags = 0
         self.streams[s].ws_dup_acks = 0
         self.streams[s].ws_window = 0
@@ -501,6 +528,9 @@ class Tracker:
         self.streams[s].fin_sent = 0
         self.streams[s].wscale = -1
         self.streams[s].hole_has_ts = 0
+        k: cython.longlong
+        for k in range(s * 2 * RECENT, (s + 1) * 2 * RECENT):
+            self.recent[k] = 0
 
     @cython.cfunc
     @cython.nogil
@@ -508,7 +538,9 @@ class Tracker:
     def address(self, hi: cython.ulonglong, lo: cython.ulonglong) -> cython.longlong:
         """The row of an address in the address table, which it enters when new."""
         mask: cython.longlong = self.address_buckets.shape[0] - 1
-        at: cython.longlong = cython.cast(cython.longlong, mixed(hi ^ self.seed, lo) & cython.cast(cython.ulonglong, mask))
+        at: cython.longlong = cython.cast(
+            cython.longlong, mixed(hi ^ self.seed, lo) & cython.cast(cython.ulonglong, mask)
+        )
         row: cython.longlong
         while True:
             row = self.address_buckets[at]
@@ -532,11 +564,20 @@ class Tracker:
         self.buckets = buckets
         for slot in range(self.slot_high):
             if self.slots[slot].state:
-                a = mixed(self.slots[slot].client_hi ^ self.seed, self.slots[slot].client_lo ^ (cython.cast(cython.ulonglong, self.slots[slot].client_port) << 48))
-                b = mixed(self.slots[slot].server_hi ^ self.seed, self.slots[slot].server_lo ^ (cython.cast(cython.ulonglong, self.slots[slot].server_port) << 48))
+                a = mixed(
+                    self.slots[slot].client_hi ^ self.seed,
+                    self.slots[slot].client_lo
+                    ^ (cython.cast(cython.ulonglong, self.slots[slot].client_port) << 48),
+                )
+                b = mixed(
+                    self.slots[slot].server_hi ^ self.seed,
+                    self.slots[slot].server_lo
+                    ^ (cython.cast(cython.ulonglong, self.slots[slot].server_port) << 48),
+                )
                 at = cython.cast(
                     cython.longlong,
-                    ((a ^ b) + cython.cast(cython.ulonglong, self.slots[slot].vantage)) & cython.cast(cython.ulonglong, buckets.shape[0] - 1),
+                    ((a ^ b) + cython.cast(cython.ulonglong, self.slots[slot].vantage))
+                    & cython.cast(cython.ulonglong, buckets.shape[0] - 1),
                 )
                 self.slots[slot].bucket = cython.cast(cython.uint, at)
                 self.slots[slot].hash_next = buckets[at]
@@ -548,26 +589,28 @@ class Tracker:
         row: cython.longlong
         at: cython.longlong
         for row in range(self.address_count):
-            at = cython.cast(cython.longlong, mixed(self.address_hi[row] ^ self.seed, self.address_lo[row]) & cython.cast(cython.ulonglong, mask))
+            at = cython.cast(
+                cython.longlong,
+                mixed(self.address_hi[row] ^ self.seed, self.address_lo[row])
+                & cython.cast(cython.ulonglong, mask),
+            )
             while buckets[at] != NOWHERE:
                 at = (at + 1) & mask
             buckets[at] = cython.cast(cython.uint, row)
         self.address_buckets = buckets
 
-    def sweep(self, closed_before_ns: cython.longlong, idle_before_ns: cython.longlong, start: cython.longlong) -> cython.longlong:
-        """Retire connections closed and silent since before `closed_before_ns`, and, open or not, those silent
-        since before `idle_before_ns` (counted as evicted). Begins at slot `start`; returns the slot to go on at,
-        or -1 when it went through all."""
+    def sweep(
+        self, closed_before_ns: cython.longlong, idle_before_ns: cython.longlong, start: cython.longlong
+    ) -> cython.longlong:
+        """Retire connections closed and silent since before `closed_before_ns`, and, open or not, those
+        silent since before `idle_before_ns` (counted as evicted). Begins at slot `start`; returns the slot to
+        go on at, or -1 when it went through all."""
         slot: cython.longlong = start
         with cython.nogil:
             self.reclaim()
             while slot < self.slot_high:
                 if self.slots[slot].state:
-                    if (
-                        self.trouble_count + 2 > self.troubles.shape[0]
-                        or self.event_count + 16 > self.events.shape[0]
-                        or self.segment_count + 4 * self.pieces_per_stream + 64 > self.segments.shape[0]
-                    ):
+                    if not self.can_retire():
                         break
                     if self.slots[slot].state == 2 and self.slots[slot].last_ns < closed_before_ns:
                         self.retire(slot)
@@ -585,11 +628,7 @@ class Tracker:
             self.reclaim()
             while slot < self.slot_high:
                 if self.slots[slot].state:
-                    if (
-                        self.trouble_count + 2 > self.troubles.shape[0]
-                        or self.event_count + 16 > self.events.shape[0]
-                        or self.segment_count + 4 * self.pieces_per_stream + 64 > self.segments.shape[0]
-                    ):
+                    if not self.can_retire():
                         break
                     self.retire(slot)
                 slot += 1
@@ -622,8 +661,12 @@ class Tracker:
         self.connections[row].server_rtt_us = self.streams[b].rtt_min_us
         self.connections[row].client_mean_rtt_us = cython.cast(cython.uint, self.mean_rtt(a))
         self.connections[row].server_mean_rtt_us = cython.cast(cython.uint, self.mean_rtt(b))
-        self.connections[row].client_largest_acked = cython.cast(cython.ushort, min(cython.cast(cython.longlong, self.streams[a].largest_acked), 65535))
-        self.connections[row].server_largest_acked = cython.cast(cython.ushort, min(cython.cast(cython.longlong, self.streams[b].largest_acked), 65535))
+        self.connections[row].client_largest_acked = cython.cast(
+            cython.ushort, min(cython.cast(cython.longlong, self.streams[a].largest_acked), 65535)
+        )
+        self.connections[row].server_largest_acked = cython.cast(
+            cython.ushort, min(cython.cast(cython.longlong, self.streams[b].largest_acked), 65535)
+        )
         self.emit(slot, 0, SEGMENT_CLOSE, now, self.connections[row].last_frame, 0, 0, 0, 0)
         # out of its bucket
         bucket: cython.longlong = self.slots[slot].bucket
@@ -661,7 +704,10 @@ class Tracker:
     @cython.nogil
     @cython.exceptval(check=False)
     def acked_bytes(self, s: cython.longlong) -> cython.longlong:
-        end: cython.longlong = min(cython.cast(cython.longlong, self.streams[s].acked), cython.cast(cython.longlong, self.streams[s].next))
+        end: cython.longlong = min(
+            cython.cast(cython.longlong, self.streams[s].acked),
+            cython.cast(cython.longlong, self.streams[s].next),
+        )
         if self.streams[s].fin >= 0 and end > self.streams[s].fin:
             end = self.streams[s].fin
         return end - 1 if end > 1 else 0
@@ -693,7 +739,11 @@ class Tracker:
         """A row of troubles, for a direction that had any."""
         unacked: cython.longlong = 0
         tries: cython.longlong = 0
-        if self.streams[s].unacked >= 0 and self.streams[s].acked <= self.streams[s].unacked and self.streams[s].unacked_len:
+        if (
+            self.streams[s].unacked >= 0
+            and self.streams[s].acked <= self.streams[s].unacked
+            and self.streams[s].unacked_len
+        ):
             unacked = self.streams[s].unacked_len
             tries = self.streams[s].unacked_tries
         if not (
@@ -727,7 +777,9 @@ class Tracker:
         self.troubles[at].hole_bytes = cython.cast(cython.uint, saturated(hole))
         self.troubles[at].stall_us = cython.cast(cython.uint, saturated(self.streams[s].stall_us))
         self.troubles[at].zero_window_us = cython.cast(cython.uint, saturated(self.streams[s].zero_us))
-        self.troubles[at].longest_zero_us = cython.cast(cython.uint, saturated(self.streams[s].longest_zero_us))
+        self.troubles[at].longest_zero_us = cython.cast(
+            cython.uint, saturated(self.streams[s].longest_zero_us)
+        )
         self.troubles[at].unacked_bytes = cython.cast(cython.uint, unacked)
         self.troubles[at].unacked_retries = cython.cast(cython.uint, tries)
         self.troubles[at].first_trouble_frame = self.streams[s].first_trouble_frame
@@ -803,7 +855,9 @@ class Tracker:
     @cython.cfunc
     @cython.nogil
     @cython.exceptval(check=False)
-    def icmp(self, slot: cython.longlong, direction: cython.longlong, p: Packet[::1], i: cython.longlong) -> cython.void:
+    def icmp(
+        self, slot: cython.longlong, direction: cython.longlong, p: Packet[::1], i: cython.longlong
+    ) -> cython.void:
         """An ICMP error about a packet this connection sent in `direction`."""
         row: cython.longlong = self.slots[slot].connection
         self.connections[row].flags |= CONN_ICMP
@@ -823,31 +877,46 @@ class Tracker:
     @cython.cfunc
     @cython.nogil
     @cython.exceptval(check=False)
-    def is_duplicate(self, slot: cython.longlong, direction: cython.longlong, p: Packet[::1], i: cython.longlong) -> cython.bint:
-        """Whether this is the packet before it captured once more: the same IP id and every TCP field the
-        same, at almost the same time. A sender that repeats a segment gives it a new IP id (RFC 6864 lets an
-        atomic datagram keep it, so without an id the timestamps must agree too and it must carry data)."""
-        s: cython.longlong = 2 * slot + direction
-        if not self.streams[s].packets:
+    def is_duplicate(
+        self, slot: cython.longlong, direction: cython.longlong, p: Packet[::1], i: cython.longlong
+    ) -> cython.bint:
+        """Whether this is one of the packets before it captured once more: the same IP id and every TCP field
+        the same, at almost the same time. Linux hands packets on in lists, so the second copies of several
+        may follow all their first ones. A sender that repeats a segment gives it a new IP id (RFC 6864 lets
+        an atomic datagram keep it, so without an id timestamps must agree too and it must carry data)."""
+        at: cython.longlong = (2 * slot + direction) * 2 * RECENT
+        k: cython.longlong
+        hashed: cython.ulonglong
+        key: cython.longlong
+        us: cython.longlong = p[i].time_ns // 1000
+        if p[i].ip_id == 0 and (p[i].has_ts == 0 or p[i].payload_len == 0):
             return False
-        if (
-            self.streams[s].last_seq != p[i].seq
-            or self.streams[s].last_ack != p[i].ack
-            or self.streams[s].last_len != p[i].payload_len
-            or self.streams[s].last_flags != p[i].flags
-            or self.streams[s].last_window != p[i].window
-            or self.streams[s].last_ip_id != p[i].ip_id
-            or self.streams[s].last_ts != p[i].ts_val
-            or p[i].time_ns - self.streams[s].last_ns > self.duplicate_ns
-        ):
-            return False
-        return p[i].ip_id != 0 or (p[i].has_ts != 0 and p[i].payload_len > 0)
+        hashed = mixed(
+            cython.cast(cython.ulonglong, p[i].seq) << 32 | cython.cast(cython.ulonglong, p[i].ack),
+            cython.cast(cython.ulonglong, p[i].payload_len) << 32
+            | cython.cast(cython.ulonglong, p[i].flags) << 16
+            | cython.cast(cython.ulonglong, p[i].ip_id),
+        )
+        hashed = mixed(hashed, cython.cast(cython.ulonglong, p[i].ts_val) << 32 | p[i].window)
+        key = (cython.cast(cython.longlong, hashed >> 1) & MASK32) | 1
+        for k in range(at, at + RECENT):
+            if (
+                self.recent[k] == key
+                and ((us - self.recent[k + RECENT]) & MASK32) * 1000 <= self.duplicate_ns
+            ):
+                return True
+        k = at + (self.streams[2 * slot + direction].packets & (RECENT - 1))
+        self.recent[k] = cython.cast(cython.uint, key)
+        self.recent[k + RECENT] = cython.cast(cython.uint, us & MASK32)
+        return False
 
     @cython.cfunc
     @cython.nogil
     @cython.exceptval(check=False)
-    def analyse(self, slot: cython.longlong, direction: cython.longlong, p: Packet[::1], i: cython.longlong) -> cython.longlong:
-        """The packet's tcp.analysis flags, by the meaning the Wireshark User's Guide gives ("TCP Analysis")."""
+    def analyse(
+        self, slot: cython.longlong, direction: cython.longlong, p: Packet[::1], i: cython.longlong
+    ) -> cython.longlong:
+        """The packet's tcp.analysis flags, as the Wireshark User's Guide means them ("TCP Analysis")."""
         f: cython.longlong = 2 * slot + direction
         r: cython.longlong = 2 * slot + 1 - direction
         seq: cython.longlong = p[i].seq
@@ -867,7 +936,14 @@ class Tracker:
         answered: cython.bint = False
         scale: cython.longlong
 
-        if length == 1 and has_next and ahead == 0 and (rknown & 4) and self.streams[r].ws_window == 0 and not ctl:
+        if (
+            length == 1
+            and has_next
+            and ahead == 0
+            and (rknown & 4)
+            and self.streams[r].ws_window == 0
+            and not ctl
+        ):
             a |= ZERO_WINDOW_PROBE
         if window == 0 and not ctl:
             a |= ZERO_WINDOW
@@ -875,11 +951,25 @@ class Tracker:
             a |= LOST_SEGMENT
         if length <= 1 and has_next and ahead == -1 and not ctl:
             a |= KEEP_ALIVE
-        if length == 0 and window and (known & 4) and window != self.streams[f].ws_window and has_next and ahead == 0 and same_ack and not ctl:
+        if (
+            length == 0
+            and window
+            and (known & 4)
+            and window != self.streams[f].ws_window
+            and has_next
+            and ahead == 0
+            and same_ack
+            and not ctl
+        ):
             a |= WINDOW_UPDATE
         if length > 0 and not ctl and (rknown & 4) and self.streams[r].wscale != -1:
-            scale = self.streams[r].wscale if self.streams[r].wscale > 0 and self.streams[r].packets > 1 else 0
-            if diff(seq + length, self.streams[r].ws_ack) == cython.cast(cython.longlong, self.streams[r].ws_window) << scale:
+            scale = (
+                self.streams[r].wscale if self.streams[r].wscale > 0 and self.streams[r].packets > 1 else 0
+            )
+            if (
+                diff(seq + length, self.streams[r].ws_ack)
+                == cython.cast(cython.longlong, self.streams[r].ws_window) << scale
+            ):
                 a |= WINDOW_FULL
         if (
             length == 0
@@ -932,7 +1022,9 @@ class Tracker:
             if diff(end, self.streams[r].ws_contiguous) > 0:
                 self.streams[r].ws_contiguous = cython.cast(cython.uint, end & MASK32)
         if (tcp & ACK) and (rknown & 2) and diff(ack, self.streams[r].ws_contiguous) > 0:
-            if not (self.streams[r].ws_flags & ZERO_WINDOW_PROBE and diff(ack, self.streams[r].ws_contiguous) == 1):
+            if not (
+                self.streams[r].ws_flags & ZERO_WINDOW_PROBE and diff(ack, self.streams[r].ws_contiguous) == 1
+            ):
                 a |= ACK_LOST_SEGMENT
             self.streams[r].ws_contiguous = self.streams[r].ws_next
             if diff(ack, self.streams[r].ws_contiguous) > 0:
@@ -964,7 +1056,9 @@ class Tracker:
     @cython.cfunc
     @cython.nogil
     @cython.exceptval(check=False)
-    def resent(self, slot: cython.longlong, direction: cython.longlong, p: Packet[::1], i: cython.longlong) -> cython.longlong:
+    def resent(
+        self, slot: cython.longlong, direction: cython.longlong, p: Packet[::1], i: cython.longlong
+    ) -> cython.longlong:
         """Which of the four kinds of data that does not advance the sequence number this is, or 0."""
         f: cython.longlong = 2 * slot + direction
         r: cython.longlong = 2 * slot + 1 - direction
@@ -1026,7 +1120,9 @@ class Tracker:
     @cython.cfunc
     @cython.nogil
     @cython.exceptval(check=False)
-    def follow(self, slot: cython.longlong, direction: cython.longlong, p: Packet[::1], i: cython.longlong) -> cython.void:
+    def follow(
+        self, slot: cython.longlong, direction: cython.longlong, p: Packet[::1], i: cython.longlong
+    ) -> cython.void:
         """Update the connection by one packet of `direction`, and hand on what is now in order."""
         f: cython.longlong = 2 * slot + direction
         r: cython.longlong = 2 * slot + 1 - direction
@@ -1041,19 +1137,18 @@ class Tracker:
         self.connections[row].last_ns = now
         self.connections[row].last_frame = p[i].frame
         self.streams[f].packets += 1
-        self.streams[f].last_seq = p[i].seq
         self.streams[f].last_ack = p[i].ack
-        self.streams[f].last_len = p[i].payload_len
-        self.streams[f].last_flags = p[i].flags
-        self.streams[f].last_window = p[i].window
-        self.streams[f].last_ip_id = p[i].ip_id
-        self.streams[f].last_ts = p[i].ts_val
         self.streams[f].last_ns = now
 
         if tcp & RST:
             self.reset(slot, direction, p, i)
             return
-        if (tcp & SYN) and self.streams[f].known and self.streams[f].wscale == -1 and self.streams[f].isn != p[i].seq:
+        if (
+            (tcp & SYN)
+            and self.streams[f].known
+            and self.streams[f].wscale == -1
+            and self.streams[f].isn != p[i].seq
+        ):
             if self.streams[f].payload_packets == 0:
                 # all we saw of it was left of an older connection
                 self.streams[f].known = 0
@@ -1067,21 +1162,33 @@ class Tracker:
                 self.streams[f].next = 1
                 self.streams[f].delivered = 1
             else:
-                self.streams[f].isn = cython.cast(cython.uint, (cython.cast(cython.longlong, p[i].seq) - 1) & MASK32)
-                if length <= 1 and (self.streams[r].ws_known & 4) and diff(self.streams[r].ws_ack, p[i].seq) > 0:
+                self.streams[f].isn = cython.cast(
+                    cython.uint, (cython.cast(cython.longlong, p[i].seq) - 1) & MASK32
+                )
+                if (
+                    length <= 1
+                    and (self.streams[r].ws_known & 4)
+                    and diff(self.streams[r].ws_ack, p[i].seq) > 0
+                ):
                     # a keep-alive came first: the stream goes on at what the peer acknowledged
-                    self.streams[f].isn = cython.cast(cython.uint, (cython.cast(cython.longlong, self.streams[r].ws_ack) - 1) & MASK32)
+                    self.streams[f].isn = cython.cast(
+                        cython.uint, (cython.cast(cython.longlong, self.streams[r].ws_ack) - 1) & MASK32
+                    )
                 self.streams[f].next = 1
                 self.streams[f].delivered = 1
             self.streams[f].acked = 1 if not (tcp & SYN) else 0
             self.streams[f].progress_ns = now
         if tcp & SYN:
             self.handshake(slot, direction, p, i)
-        elif (self.connections[row].flags & (CONN_SYN | CONN_SYNACK)) == (CONN_SYN | CONN_SYNACK) and direction == 0:
+        elif (self.connections[row].flags & (CONN_SYN | CONN_SYNACK)) == (
+            CONN_SYN | CONN_SYNACK
+        ) and direction == 0:
             if not (self.connections[row].flags & CONN_ESTABLISHED) and (tcp & ACK):
                 self.connections[row].flags |= CONN_ESTABLISHED
                 if self.connections[row].synacks == 1:
-                    self.connections[row].ack_rtt_us = cython.cast(cython.uint, micros(now - self.slots[slot].synack_ns))
+                    self.connections[row].ack_rtt_us = cython.cast(
+                        cython.uint, micros(now - self.slots[slot].synack_ns)
+                    )
                 self.slots[slot].first_rtt_ns = now - self.slots[slot].syn_ns
 
         # a last byte that is not acknowledged yet is sent again, whatever it looks like
@@ -1106,6 +1213,12 @@ class Tracker:
             self.connections[row].flags |= cython.cast(cython.uint, CONN_DATA_CLIENT << direction)
             if p[i].captured_len < p[i].payload_len:
                 self.connections[row].flags |= CONN_TRUNCATED
+            if (
+                self.streams[r].stash_first != NOWHERE
+                and self.streams[r].acked > self.stash[self.streams[r].stash_first].position
+            ):
+                # who answers has read what is missing here: its answer must not come before the question
+                self.give_up_acked(slot, 1 - direction)
             if not alive:
                 self.payload(slot, direction, p, i, at)
         if tcp & FIN:
@@ -1119,14 +1232,18 @@ class Tracker:
     @cython.cfunc
     @cython.nogil
     @cython.exceptval(check=False)
-    def handshake(self, slot: cython.longlong, direction: cython.longlong, p: Packet[::1], i: cython.longlong) -> cython.void:
+    def handshake(
+        self, slot: cython.longlong, direction: cython.longlong, p: Packet[::1], i: cython.longlong
+    ) -> cython.void:
         """A SYN or SYN-ACK."""
         row: cython.longlong = self.slots[slot].connection
         f: cython.longlong = 2 * slot + direction
         self.streams[f].wscale = p[i].wscale if p[i].wscale >= 0 else -2
         if direction == 0:
             if self.connections[row].syns:
-                self.event(slot, 0, EVENT_SYN_RETRANSMISSION, p[i].time_ns, p[i].frame, self.connections[row].syns, 0)
+                self.event(
+                    slot, 0, EVENT_SYN_RETRANSMISSION, p[i].time_ns, p[i].frame, self.connections[row].syns, 0
+                )
                 self.trouble(f, p[i].frame)
             if self.connections[row].syns < 255:
                 self.connections[row].syns += 1
@@ -1137,10 +1254,20 @@ class Tracker:
                 self.slots[slot].syn_ns = p[i].time_ns
         else:
             if self.connections[row].synacks:
-                self.event(slot, 1, EVENT_SYNACK_RETRANSMISSION, p[i].time_ns, p[i].frame, self.connections[row].synacks, 0)
+                self.event(
+                    slot,
+                    1,
+                    EVENT_SYNACK_RETRANSMISSION,
+                    p[i].time_ns,
+                    p[i].frame,
+                    self.connections[row].synacks,
+                    0,
+                )
                 self.trouble(f, p[i].frame)
             elif self.connections[row].flags & CONN_SYN:
-                self.connections[row].syn_rtt_us = cython.cast(cython.uint, micros(p[i].time_ns - self.slots[slot].syn_ns))
+                self.connections[row].syn_rtt_us = cython.cast(
+                    cython.uint, micros(p[i].time_ns - self.slots[slot].syn_ns)
+                )
             if self.connections[row].synacks < 255:
                 self.connections[row].synacks += 1
             self.connections[row].flags |= CONN_SYNACK
@@ -1151,7 +1278,9 @@ class Tracker:
     @cython.cfunc
     @cython.nogil
     @cython.exceptval(check=False)
-    def reset(self, slot: cython.longlong, direction: cython.longlong, p: Packet[::1], i: cython.longlong) -> cython.void:
+    def reset(
+        self, slot: cython.longlong, direction: cython.longlong, p: Packet[::1], i: cython.longlong
+    ) -> cython.void:
         """An RST: the connection is over; its bytes, if any, are no stream bytes (RFC 9293 §3.10.7)."""
         row: cython.longlong = self.slots[slot].connection
         r: cython.longlong = 2 * slot + 1 - direction
@@ -1164,7 +1293,11 @@ class Tracker:
             return
         self.connections[row].rst_ns = p[i].time_ns
         self.connections[row].rst_frame = p[i].frame
-        if direction == 1 and not (self.connections[row].flags & CONN_SYNACK) and (self.connections[row].flags & CONN_SYN):
+        if (
+            direction == 1
+            and not (self.connections[row].flags & CONN_SYNACK)
+            and (self.connections[row].flags & CONN_SYN)
+        ):
             self.connections[row].flags |= CONN_REFUSED
         self.note_close(slot, direction)
         self.connections[row].flags |= cython.cast(cython.uint, CONN_RST_CLIENT << direction)
@@ -1191,7 +1324,12 @@ class Tracker:
     @cython.nogil
     @cython.exceptval(check=False)
     def finished(
-        self, slot: cython.longlong, direction: cython.longlong, p: Packet[::1], i: cython.longlong, at: cython.longlong
+        self,
+        slot: cython.longlong,
+        direction: cython.longlong,
+        p: Packet[::1],
+        i: cython.longlong,
+        at: cython.longlong,
     ) -> cython.void:
         """A FIN at stream position `at`."""
         row: cython.longlong = self.slots[slot].connection
@@ -1218,7 +1356,9 @@ class Tracker:
     @cython.cfunc
     @cython.nogil
     @cython.exceptval(check=False)
-    def window(self, slot: cython.longlong, direction: cython.longlong, p: Packet[::1], i: cython.longlong) -> cython.void:
+    def window(
+        self, slot: cython.longlong, direction: cython.longlong, p: Packet[::1], i: cython.longlong
+    ) -> cython.void:
         """Zero windows this direction announces, and how long they last."""
         f: cython.longlong = 2 * slot + direction
         if p[i].window == 0 and not (p[i].flags & (SYN | FIN)):
@@ -1229,7 +1369,13 @@ class Tracker:
                 self.event(slot, direction, EVENT_ZERO_WINDOW, p[i].time_ns, p[i].frame, 0, 0)
         elif self.streams[f].zero_ns:
             self.event(
-                slot, direction, EVENT_WINDOW_REOPENED, p[i].time_ns, p[i].frame, micros(p[i].time_ns - self.streams[f].zero_ns), p[i].window
+                slot,
+                direction,
+                EVENT_WINDOW_REOPENED,
+                p[i].time_ns,
+                p[i].frame,
+                micros(p[i].time_ns - self.streams[f].zero_ns),
+                p[i].window,
             )
             self.end_zero_window(f, p[i].time_ns)
 
@@ -1248,17 +1394,27 @@ class Tracker:
     @cython.cfunc
     @cython.nogil
     @cython.exceptval(check=False)
-    def acknowledge(self, slot: cython.longlong, direction: cython.longlong, p: Packet[::1], i: cython.longlong) -> cython.void:
+    def acknowledge(
+        self, slot: cython.longlong, direction: cython.longlong, p: Packet[::1], i: cython.longlong
+    ) -> cython.void:
         """What this packet acknowledges of the other direction."""
         r: cython.longlong = 2 * slot + 1 - direction
         at: cython.longlong
         if not self.streams[r].known:
             return
         at = self.position(r, p[i].ack)
+        if at < self.streams[r].acked and self.streams[r].acked > self.streams[r].next:
+            # the ACK of bytes we never saw is taken back: it was a stray one
+            self.streams[r].acked = at
+            self.streams[r].hole_acked_ns = 0
         if at > self.streams[r].next and self.streams[r].hole_acked_ns == 0:
             # bytes the capture has not: they may still come (stored out of order), or never
             self.streams[r].hole_acked_ns = p[i].time_ns
-        elif self.streams[r].stash_first != NOWHERE and at > self.streams[r].delivered and self.streams[r].hole_acked_ns == 0:
+        elif (
+            self.streams[r].stash_first != NOWHERE
+            and at > self.streams[r].delivered
+            and self.streams[r].hole_acked_ns == 0
+        ):
             self.streams[r].hole_acked_ns = p[i].time_ns
         self.note_ack(r, at, p[i].time_ns)
 
@@ -1293,7 +1449,12 @@ class Tracker:
     @cython.nogil
     @cython.exceptval(check=False)
     def payload(
-        self, slot: cython.longlong, direction: cython.longlong, p: Packet[::1], i: cython.longlong, at: cython.longlong
+        self,
+        slot: cython.longlong,
+        direction: cython.longlong,
+        p: Packet[::1],
+        i: cython.longlong,
+        at: cython.longlong,
     ) -> cython.void:
         """Payload at stream position `at`: judge whether it was sent before, and hand it on or stash it."""
         f: cython.longlong = 2 * slot + direction
@@ -1309,7 +1470,12 @@ class Tracker:
                 self.streams[f].timed = end
                 self.streams[f].timed_ns = now
             self.streams[f].progress_ns = now
-        if length > self.streams[f].largest_acked and length > self.streams[f].candidate_len and end > self.streams[f].acked and end > newest:
+        if (
+            length > self.streams[f].largest_acked
+            and length > self.streams[f].candidate_len
+            and end > self.streams[f].acked
+            and end > newest
+        ):
             self.streams[f].candidate = end
             self.streams[f].candidate_len = p[i].payload_len
         if end > newest:
@@ -1325,7 +1491,7 @@ class Tracker:
             self.streams[f].hole_ts = p[i].ts_val
             self.streams[f].hole_has_ts = p[i].has_ts
             self.streams[f].hole_ip_id = p[i].ip_id
-            if self.streams[f].acked > self.streams[f].delivered:
+            if self.streams[f].acked > self.streams[f].delivered and self.streams[f].hole_acked_ns == 0:
                 self.streams[f].hole_acked_ns = now
         self.keep(slot, direction, p, i, at, end)
 
@@ -1388,6 +1554,8 @@ class Tracker:
         length: cython.longlong = p[i].payload_len
         kind: cython.longlong
         late: cython.bint
+        if at < 1:
+            return  # older than all that the capture knows of this stream: nothing to compare it with
         self.streams[f].timed = 0  # Karn: an ACK now does not say which copy it answers
         if end <= self.streams[f].acked:
             kind = EVENT_SPURIOUS
@@ -1405,7 +1573,11 @@ class Tracker:
                 self.streams[f].unacked_tries += 1
                 if p[i].payload_len < self.streams[f].unacked_len:
                     self.streams[f].unacked_len = p[i].payload_len
-            if self.streams[f].candidate and at < self.streams[f].candidate and length < self.streams[f].candidate_len:
+            if (
+                self.streams[f].candidate
+                and at < self.streams[f].candidate
+                and length < self.streams[f].candidate_len
+            ):
                 # sent again in smaller pieces: an ACK would not prove that the large one passes
                 self.streams[f].candidate = 0
                 self.streams[f].candidate_len = 0
@@ -1413,7 +1585,11 @@ class Tracker:
             # it fills a hole: sent before what overtook it (reordered), or after (lost on the way here)
             if p[i].has_ts and self.streams[f].hole_has_ts and p[i].ts_val != self.streams[f].hole_ts:
                 late = diff(p[i].ts_val, self.streams[f].hole_ts) < 0
-            elif p[i].ip_id and self.streams[f].hole_ip_id and abs(id_distance(p[i].ip_id, self.streams[f].hole_ip_id)) < 256:
+            elif (
+                p[i].ip_id
+                and self.streams[f].hole_ip_id
+                and abs(id_distance(p[i].ip_id, self.streams[f].hole_ip_id)) < 256
+            ):
                 late = id_distance(p[i].ip_id, self.streams[f].hole_ip_id) < 0
             else:
                 late = now - self.streams[f].hole_ns < self.reorder_ns
@@ -1591,10 +1767,36 @@ class Tracker:
         known = min(to, cython.cast(cython.longlong, self.streams[f].acked)) - self.streams[f].delivered
         if known > 0:
             self.streams[f].missing_bytes += known
-            self.event(slot, direction, EVENT_MISSING, self.slots[slot].last_ns, self.connections[row].last_frame, self.streams[f].delivered - 1, known)
+            self.event(
+                slot,
+                direction,
+                EVENT_MISSING,
+                self.slots[slot].last_ns,
+                self.connections[row].last_frame,
+                self.streams[f].delivered - 1,
+                known,
+            )
         self.connections[row].flags |= CONN_GAP
-        self.event(slot, direction, EVENT_GAP, self.slots[slot].last_ns, self.connections[row].last_frame, self.streams[f].delivered - 1, length)
-        self.emit(slot, direction, SEGMENT_GAP, self.slots[slot].last_ns, self.connections[row].last_frame, 0, length, 0, 0)
+        self.event(
+            slot,
+            direction,
+            EVENT_GAP,
+            self.slots[slot].last_ns,
+            self.connections[row].last_frame,
+            self.streams[f].delivered - 1,
+            length,
+        )
+        self.emit(
+            slot,
+            direction,
+            SEGMENT_GAP,
+            self.slots[slot].last_ns,
+            self.connections[row].last_frame,
+            0,
+            length,
+            0,
+            0,
+        )
         self.streams[f].delivered = to
         if to > self.streams[f].next:
             self.streams[f].next = to
@@ -1620,7 +1822,11 @@ class Tracker:
             to = self.stash[self.streams[f].stash_first].position
             self.gap(slot, direction, min(to, cython.cast(cython.longlong, self.streams[f].acked)))
             self.flush(slot, direction)
-        if self.streams[f].stash_first == NOWHERE and self.streams[f].acked > self.streams[f].next and self.streams[f].fin < 0:
+        if (
+            self.streams[f].stash_first == NOWHERE
+            and self.streams[f].acked > self.streams[f].next
+            and self.streams[f].fin < 0
+        ):
             self.gap(slot, direction, self.streams[f].acked)
 
     @cython.cfunc
@@ -1635,18 +1841,36 @@ class Tracker:
         if self.streams[f].known and self.streams[f].acked > self.streams[f].delivered:
             # a FIN takes a number too: only what lies before it is missing data
             if self.streams[f].fin >= 0:
-                self.gap(slot, direction, min(cython.cast(cython.longlong, self.streams[f].acked), cython.cast(cython.longlong, self.streams[f].fin)))
+                self.gap(
+                    slot,
+                    direction,
+                    min(
+                        cython.cast(cython.longlong, self.streams[f].acked),
+                        cython.cast(cython.longlong, self.streams[f].fin),
+                    ),
+                )
             elif self.streams[f].acked - self.streams[f].delivered > 1:
                 self.gap(slot, direction, self.streams[f].acked)
-        self.end_in_order(slot, direction, self.slots[slot].last_ns, self.connections[self.slots[slot].connection].last_frame)
+        self.end_in_order(
+            slot,
+            direction,
+            self.slots[slot].last_ns,
+            self.connections[self.slots[slot].connection].last_frame,
+        )
 
     @cython.cfunc
     @cython.nogil
     @cython.exceptval(check=False)
-    def end_in_order(self, slot: cython.longlong, direction: cython.longlong, now: cython.longlong, frame: cython.longlong) -> cython.void:
+    def end_in_order(
+        self, slot: cython.longlong, direction: cython.longlong, now: cython.longlong, frame: cython.longlong
+    ) -> cython.void:
         """Hand on the FIN once all before it was."""
         f: cython.longlong = 2 * slot + direction
-        if self.streams[f].fin >= 0 and not self.streams[f].fin_sent and self.streams[f].delivered >= self.streams[f].fin:
+        if (
+            self.streams[f].fin >= 0
+            and not self.streams[f].fin_sent
+            and self.streams[f].delivered >= self.streams[f].fin
+        ):
             self.streams[f].fin_sent = 1
             self.emit(slot, direction, SEGMENT_FIN, now, frame, 0, 0, 0, 0)
 
@@ -1679,6 +1903,8 @@ def setattr_table(tracker: Tracker, name: str, table: object) -> None:
         tracker.slots = table
     elif name == "streams":
         tracker.streams = table
+    elif name == "recent":
+        tracker.recent = table
     elif name == "buckets":
         tracker.buckets = table
     elif name == "address_buckets":

@@ -19,6 +19,7 @@ EVENT_LIMIT = 1 << 20
 STASH_BLOCKS = 16_384  # 32 MiB of out-of-order bytes for all connections together; touched only when used
 BLOCK_BYTES = 2048
 SLOT_LIMIT = 1 << 17
+RECENT = 16  # numbers that remember a stream's last packets: hashes and times of 8
 
 #: A closed connection is kept this long for stragglers (a FIN sent again, a late RST).
 LINGER_NS = 10_000_000_000
@@ -43,6 +44,7 @@ class Tracker:
         self.events = Growing(k.bind, "events", t.Event, 4096)
         self.slots = Growing(k.bind, "slots", t.Slot, 1024)
         self.streams = Growing(k.bind, "streams", t.Stream, 2048)
+        self.recent = Growing(k.bind, "recent", np.dtype("u4"), 2048 * RECENT)
         self.address_hi = Growing(k.bind, "address_hi", np.dtype("u8"), 256)
         self.address_lo = Growing(k.bind, "address_lo", np.dtype("u8"), 256)
         self.segments = np.empty(SEGMENT_ROWS, t.Segment)
@@ -91,6 +93,8 @@ class Tracker:
         while self.kernel.live > SLOT_LIMIT * 3 // 4 and idle_s > 0.01:
             self._sweep(data, self._newest_ns, self._newest_ns - int(idle_s * 1e9))
             idle_s /= 4
+        if self.kernel.live > SLOT_LIMIT * 3 // 4:
+            self._sweep(data, self._newest_ns, 1 << 62)
         self._sweep_at = min(max(4096, 2 * self.kernel.live), SLOT_LIMIT * 7 // 8)
 
     def _sweep(self, data: np.ndarray, closed_before_ns: int, idle_before_ns: int) -> None:
@@ -122,8 +126,9 @@ class Tracker:
             self.connections.grow()
         if k.trouble_count + 4 >= len(self.troubles):
             self.troubles.grow()
-        if k.event_count + 32 >= len(self.events):
+        if k.event_count + 32 >= len(self.events) and not k.events_bounded:
             self.events.grow()
+            k.events_bounded = len(self.events) >= EVENT_LIMIT
         if k.address_count + 4 >= len(self.address_hi):
             self.address_hi.grow()
             self.address_lo.grow()
@@ -131,6 +136,7 @@ class Tracker:
         if k.live + 2 >= len(self.slots):
             self.slots.grow()
             self.streams.resize(2 * len(self.slots))
+            self.recent.resize(2 * len(self.slots) * RECENT)
             self._rehash(k.rehash, 2 * len(self.slots))
 
     @staticmethod

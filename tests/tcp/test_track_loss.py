@@ -296,3 +296,14 @@ def test_sequence_wraparound_is_no_trouble() -> None:
     seen = Reading(c)
     assert seen.trouble(SERVER) == {"retransmitted": 1, "stall_us": 200_000}
     assert (seen.connection["server_bytes"], seen.connection["server_acked"]) == (5100, 5100)
+
+
+def test_first_packets_of_a_connection_begun_before_may_be_reordered() -> None:
+    """What comes late then is older than all we know of the stream: no retransmission."""
+    c = opened(auto_ack=False)
+    c.packets.clear()
+    c.server.send("a" * 100)
+    c.server.send("b" * 100)
+    c.reorder()
+    c.client.ack()
+    assert len(Reading(c).troubles) == 0
