@@ -33,7 +33,9 @@ CAUSE = Cause(
     Severity.ERROR,
     legs=("frontend",),
     outranks=("frontend-connect-timeout", "stale-dns"),
-    mistaken_for=(("frontend-connect-timeout", "other addresses of the same load balancer answer on that port"),),
+    mistaken_for=(
+        ("frontend-connect-timeout", "other addresses of the same load balancer answer on that port"),
+    ),
 )
 
 
@@ -50,12 +52,13 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         CAUSE,
         t.LEG_FRONTEND,
         title=(
-            f"{{count}} connection attempt{'s' if len(rows) > 1 else ''} to {claims.who(dead, 'addresses')} got no answer; "
-            "the load balancer's other addresses answer on that port"
+            f"{{count}} connection attempt{'s' if len(rows) > 1 else ''} to {claims.who(dead, 'addresses')} "
+            "got no answer; the load balancer's other addresses answer on that port"
         ),
         explanation=f"Attempts unanswered by address: {', '.join(shares)}.",
         remedy=(
-            f"Compare route table and network ACL of the subnet of {dead[0]} with those of the other addresses.",
+            f"Compare route table and network ACL of the subnet of {dead[0]} with those of the other "
+            "addresses.",
             "Take that zone out of the load balancer, and so out of DNS, until it is put right.",
         ),
         connections=rows,

@@ -15,6 +15,7 @@ from pcapdiag.traffic import Traffic
 
 FIRST_REPEAT_NS = 1_000_000_000  # RFC 6298: the first SYN is repeated after one second
 MARGIN_NS = 300_000_000
+LEAST_PATIENCE_NS = 100_000_000  # no load balancer gives a SYN up sooner
 MANY_SYNS = 3  # a first SYN and two repeats
 
 ICMP_UNREACHABLE, ICMP_FRAGMENTATION_NEEDED, ICMPV6_UNREACHABLE = 3, 4, 1
@@ -43,7 +44,11 @@ def unanswered(traffic: Traffic, leg: int) -> np.ndarray:
     rows = rows[~np.isin(rows, _unreachable(traffic))]
     over = gave_up(traffic, rows)
     if leg == t.LEG_BACKEND and not over.all():
-        over |= outcome.requests_behind(traffic, rows) != t.NONE
+        behind = outcome.requests_behind(traffic, rows)
+        known = np.flatnonzero(behind != t.NONE)
+        waited_ns = outcome.answered_ns(traffic, behind[known]) - traffic.connections["last_ns"][rows[known]]
+        # Answered at once, it was refused, and the capture misses the refusal.
+        over[known[waited_ns >= LEAST_PATIENCE_NS]] = True
     return rows[over]
 
 
@@ -56,8 +61,16 @@ def gave_up(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     )
     due_ns = connections["last_ns"] + np.maximum(last_pause_ns, FIRST_REPEAT_NS) + MARGIN_NS
     # Where SYN-ACKs were seen, their repeats say that none of them was heard.
-    unheard = ((connections["flags"] & t.CONN_SYNACK) != 0) & (connections["syns"] > 1) & (connections["synacks"] > 1)
-    return unheard | (connections["syns"] >= MANY_SYNS) | (due_ns < endings.capture_end_ns(traffic)[connections["vantage"]])
+    unheard = (
+        ((connections["flags"] & t.CONN_SYNACK) != 0)
+        & (connections["syns"] > 1)
+        & (connections["synacks"] > 1)
+    )
+    return (
+        unheard
+        | (connections["syns"] >= MANY_SYNS)
+        | (due_ns < endings.capture_end_ns(traffic)[connections["vantage"]])
+    )
 
 
 def schedule_s(traffic: Traffic, connection: int) -> list[float]:
@@ -69,17 +82,20 @@ def schedule_s(traffic: Traffic, connection: int) -> list[float]:
 
 def port_keys(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     """One number a server address and port, of each connection."""
-    connections = traffic.connections[rows]
-    return connections["server"].astype("i8") << 16 | connections["server_port"]
+    return traffic.connections["server"][rows].astype("i8") << 16 | traffic.connections["server_port"][rows]
 
 
 def _unreachable(traffic: Traffic) -> np.ndarray:
-    """Connections of which an ICMP "destination unreachable" spoke, of any code but "fragmentation needed"."""
+    """Connections of which an ICMP "unreachable" spoke, of any code but "fragmentation needed"."""
     events = traffic.events
     events = events[events["kind"] == t.EVENT_ICMP]
     kind, code = events["a"] >> 8, events["a"] & 0xFF
     ipv6 = np.fromiter(
-        (":" in traffic.addresses[a] for a in traffic.connections["client"][events["connection"]]), "?", len(events)
+        (":" in traffic.addresses[a] for a in traffic.connections["client"][events["connection"]]),
+        "?",
+        len(events),
     )
-    told = np.where(ipv6, kind == ICMPV6_UNREACHABLE, (kind == ICMP_UNREACHABLE) & (code != ICMP_FRAGMENTATION_NEEDED))
+    told = np.where(
+        ipv6, kind == ICMPV6_UNREACHABLE, (kind == ICMP_UNREACHABLE) & (code != ICMP_FRAGMENTATION_NEEDED)
+    )
     return np.unique(events["connection"][told])

@@ -47,7 +47,9 @@ CAUSE = Cause(
 def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     rows = endings.unfinished(traffic, t.LEG_BACKEND)
     rows = rows[~endings.response_begun(traffic, rows)]
-    rows = rows[(endings.closed_by(traffic, rows) == endings.SERVER) & ~endings.closed_by_reset(traffic, rows)]
+    rows = rows[
+        (endings.closed_by(traffic, rows) == endings.SERVER) & ~endings.closed_by_reset(traffic, rows)
+    ]
     # A FIN that met the first request of a new connection is no race: nothing had been idle.
     raced = endings.met_close(traffic, rows) & endings.kept_alive(traffic, rows)
     rows = rows[~raced & ~endings.has_flag(traffic, rows, t.RSP_BAD)]

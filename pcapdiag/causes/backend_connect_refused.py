@@ -56,18 +56,23 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         t.LEG_BACKEND,
         title=f"{claims.who(names)} {tried}: {claims.what_failed(failed)}",
         explanation=(
-            "The load balancer's SYN was answered at once by a refusal: nothing listens on that address and port, "
-            "or a firewall there rejects."
+            "The load balancer's SYN was answered at once by a refusal: nothing listens on that address "
+            "and port, or a firewall there rejects."
         ),
         remedy=(
-            f"See whether the service is up and listens on that address and port (ss -lnt), first on {names[0]}.",
+            "See whether the service is up and listens on that address and port (ss -lnt), first on "
+            f"{names[0]}.",
             "Compare the port with the target group's; look for firewall rules that REJECT.",
             "Let health checks take such a backend out of service sooner.",
         ),
         exchanges=failed.exchanges,
         connections=failed.connections,
         severity=failed.severity,
-        facts={"refused_connections": len(connections), "by_rst": by_rst, "by_icmp": len(connections) - by_rst},
+        facts={
+            "refused_connections": len(connections),
+            "by_rst": by_rst,
+            "by_icmp": len(connections) - by_rst,
+        },
         shown_by=connections,
         note="the SYN and its refusal",
         kinds=(t.EVENT_ICMP,),

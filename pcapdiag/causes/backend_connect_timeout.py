@@ -71,16 +71,17 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         explanation=(
             "The load balancer repeated its SYN and never got a handshake done."
             + (
-                f" The backend did send SYN-ACKs on {claims.plural(answered, 'connection')}: they do not get back "
-                "to the load balancer."
+                f" The backend did send SYN-ACKs on {claims.plural(answered, 'connection')}: they do not "
+                "get back to the load balancer."
                 if answered
                 else ""
             )
         ),
         remedy=(
-            "Allow the load balancer's subnets in the backend's security group and host firewall (and the way back "
-            "in the network ACLs).",
-            f"See whether the host is up and has that address, first {names[0]}; compare the target group's port.",
+            "Allow the load balancer's subnets in the backend's security group and host firewall (and the "
+            "way back in the network ACLs).",
+            f"See whether the host is up and has that address, first {names[0]}; compare the target group's "
+            "port.",
         ),
         exchanges=failed.exchanges,
         connections=failed.connections,

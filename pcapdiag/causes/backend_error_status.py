@@ -45,15 +45,18 @@ CAUSE = Cause(
 #: Client errors that speak of the transfer rather than of the application: worth a warning.
 TRANSFER_ERRORS = (400, 405, 408, 413, 414)
 
+#: What load balancers answer by themselves, to a request they cannot read or cannot hand on.
+ALB_STATUSES = (400, 408, 413, 414, 431, 499, 502, 503, 504)
+
 
 def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     on_backend = traffic.exchange_leg == t.LEG_BACKEND
     leg = t.LEG_BACKEND if on_backend.any() else t.LEG_FRONTEND
-    if leg == t.LEG_FRONTEND and not traffic.alb:
-        leg_rows = np.flatnonzero(traffic.exchanges["status"] >= 400)
-    else:
-        leg_rows = np.flatnonzero((traffic.exchanges["status"] >= 400) & endings.on_leg(traffic, leg))
-    rows = leg_rows[endings.has_flag(traffic, leg_rows, t.REQ_SEEN) & ~endings.has_flag(traffic, leg_rows, t.REQ_HEALTH)]
+    rows = endings.errors(traffic, leg)
+    rows = rows[(traffic.exchanges["flags"][rows] & (t.REQ_SEEN | t.REQ_HEALTH)) == t.REQ_SEEN]
+    # An error in clear that answers a TLS handshake answers no request.
+    protocol = traffic.connections["protocol"][traffic.exchanges["connection"][rows]]
+    rows = rows[(protocol != t.PROTOCOL_TLS) | ~endings.has_flag(traffic, rows, t.REQ_GARBLED)]
     if leg == t.LEG_FRONTEND:
         rows = rows[_made_by_backend(traffic, profile, rows)]
     status = traffic.exchanges["status"][rows]
@@ -78,12 +81,13 @@ def _of_severity(traffic: Traffic, rows: np.ndarray, leg: int, severity: Severit
         leg,
         title=f"{claims.of_requests(traffic, leg)} got an error made by {claims.who(names)}: {by_code}",
         explanation=(
-            "These answers are whole and well-formed, and a backend made them; the load balancer passed them on. "
-            f"The most frequent target is {most}."
+            "These answers are whole and well-formed, and a backend made them; the load balancer passed "
+            f"them on. The most frequent target is {most}."
         ),
         remedy=(
             "Look at the backend's log at these times and targets; the load balancer did its work.",
-            "For 405 and 413 look also at the web server before the application: its methods, its limit of body size.",
+            "For 405 and 413 look also at the web server before the application: its methods, its limit of "
+            "body size.",
         ),
         exchanges=rows,
         severity=severity,
@@ -95,14 +99,14 @@ def _of_severity(traffic: Traffic, rows: np.ndarray, leg: int, severity: Severit
 def _made_by_backend(traffic: Traffic, profile: Profile, rows: np.ndarray) -> np.ndarray:
     """Whether a frontend answer bears the mark of a backend: a Server field that is not the load balancer's.
 
-    Of a load balancer that has no known name, it is none that any load balancer bears.
+    Of a load balancer that has no known name, it is none that any load balancer bears. Where none was
+    recognised there may be one all the same: what a load balancer answers by itself needs that mark, too.
     """
-    if not traffic.alb:
-        return np.ones(len(rows), "?")
     by_backend = np.zeros(max(len(traffic.servers), 1), "?")
     own = profile.own_server_names or load_profile("generic").own_server_names
     for number, name in enumerate(traffic.servers):
         by_backend[number] = not any(name == mark or name.startswith(f"{mark}/") for mark in own)
     by_backend[0] = False
-    own_status = np.isin(traffic.exchanges["status"][rows], profile.own_statuses)
-    return by_backend[traffic.exchanges["server"][rows]] & ~own_status
+    status = traffic.exchanges["status"][rows]
+    marked = by_backend[traffic.exchanges["server"][rows]] & ~np.isin(status, profile.own_statuses)
+    return marked if traffic.alb else marked | ~np.isin(status, ALB_STATUSES)

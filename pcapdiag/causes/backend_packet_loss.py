@@ -40,12 +40,16 @@ CAUSE = Cause(
     outranks=("slow-backend",),
     mistaken_for=(
         ("mtu-blackhole", "segments of every size are lost"),
-        ("backlog-overflow", "established connections lose packets too, or a lost SYN was answered at its first repeat"),
+        (
+            "backlog-overflow",
+            "established connections lose packets too, or a lost SYN was answered at its first repeat",
+        ),
     ),
 )
 
 REMEDY = (
-    "Compare backends: one that loses alone has the fault itself (ethtool -S, nstat, conntrack -S, the cloud's allowance counters).",
+    "Compare backends: one that loses alone has the fault itself (ethtool -S, nstat, conntrack -S, the "
+    "cloud's allowance counters).",
     "Record at both ends: what one sends and the other never sees tells on which way packets are lost.",
 )
 

@@ -70,9 +70,12 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
             + " Neither the load balancer nor its client had closed before that."
         ),
         remedy=(
-            "Find in the backend's log what happened at these times: a crash, an out-of-memory kill, a worker time-out.",
-            "If backends were being replaced: let the deregistration (draining) delay outlast the longest request.",
-            "If nothing is logged there: look for a firewall or NAT between load balancer and backend that resets.",
+            "Find in the backend's log what happened at these times: a crash, an out-of-memory kill, a "
+            "worker time-out.",
+            "If backends were being replaced: let the deregistration (draining) delay outlast the longest "
+            "request.",
+            "If nothing is logged there: look for a firewall or NAT between load balancer and backend that "
+            "resets.",
         ),
         exchanges=rows,
         severity=severity,

@@ -27,7 +27,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pcapdiag import tables as t
-from pcapdiag.causes import claims, endings, outcome
+from pcapdiag.causes import claims, endings, losses, outcome
 from pcapdiag.causes.cause import Cause, Finding, Severity
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
@@ -62,22 +62,24 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         CAUSE,
         t.LEG_BACKEND,
         title=(
-            f"{claims.of_requests(traffic, t.LEG_BACKEND)} had no answer from {claims.who(names)} when the load "
-            f"balancer gave up after {claims.seconds(waited_s)}{yard}"
+            f"{claims.of_requests(traffic, t.LEG_BACKEND)} had no answer from {claims.who(names)} when the "
+            f"load balancer gave up after {claims.seconds(waited_s)}{yard}"
             + ("; it tried again, none failed" if severity else "")
         ),
         explanation=(
-            "The backend acknowledged each request whole and sent not a byte of response until the load balancer "
-            "closed the connection."
+            "The backend acknowledged each request whole and sent not a byte of response until the load "
+            "balancer closed the connection."
             + (
                 " Its clients were still waiting."
                 if frontend_seen
-                else " The frontend is not in this capture: clients that left at this very time would look the same."
+                else " The frontend is not in this capture: clients that left just then would look the same."
             )
         ),
         remedy=(
-            f"Find what these requests wait for on {names[0]}: slow log, thread dump, its own calls to others.",
-            "If answers may take that long, raise the load balancer's time-out for them; else fail sooner in the backend.",
+            f"Find what these requests wait for on {names[0]}: slow log, thread dump, its own calls to "
+            "others.",
+            "If answers may take that long, raise the load balancer's time-out for them; else fail sooner in "
+            "the backend.",
         ),
         exchanges=rows,
         severity=severity,
@@ -96,13 +98,17 @@ def given_up(traffic: Traffic, profile: Profile) -> np.ndarray:
     """Rows of backend exchanges, acknowledged and unanswered, that the load balancer gave up by itself."""
     rows = endings.unfinished(traffic, t.LEG_BACKEND)
     rows = rows[endings.request_whole(traffic, rows) & ~endings.response_begun(traffic, rows)]
-    rows = rows[(endings.closed_by(traffic, rows) == endings.CLIENT) & ~endings.unread_response(traffic, rows)]
+    rows = rows[
+        (endings.closed_by(traffic, rows) == endings.CLIENT) & ~endings.unread_response(traffic, rows)
+    ]
     # A backend that answers when the load balancer has closed answers nobody.
     late = outcome.sent_to_nobody(traffic, t.LEG_BACKEND)
     late = late[~endings.answered_before_close(traffic, late)]
     rows = np.union1d(rows, late).astype("i8")
     connections = traffic.connections[traffic.exchanges["connection"][rows]]
     rows = rows[connections["client_acked"] >= connections["client_bytes"]]
+    # A request acknowledged at last, after repeats that took up the time, had not been delivered by then.
+    rows = rows[~losses.stalled(traffic, rows)]
     frontend_seen = (traffic.exchange_leg == t.LEG_FRONTEND).any()
     if frontend_seen:
         return rows[(traffic.peer[rows] != t.NONE) & ~outcome.client_left(traffic, rows)]

@@ -6,6 +6,7 @@ import numpy as np
 
 from pcapdiag import tables as t
 from pcapdiag.causes import attempts, endings
+from pcapdiag.causes.outcome import SLACK_NS
 from pcapdiag.traffic import Traffic
 
 
@@ -45,6 +46,29 @@ def _lively_ns(traffic: Traffic, port: int, stuck: np.ndarray) -> np.ndarray:
     return np.sort(np.concatenate([connections["first_ns"][accepted], ends_ns]))
 
 
+def dropped(traffic: Traffic) -> np.ndarray:
+    """Connections whose SYNs stayed without an answer because the queue was full."""
+    rows, by_chance = _unanswered(traffic)
+    return rows[~by_chance]
+
+
+def lost_by_chance(traffic: Traffic) -> np.ndarray:
+    """Connections whose few SYNs stayed without an answer on a path that loses data, too, while others were served."""
+    rows, by_chance = _unanswered(traffic)
+    return rows[by_chance]
+
+
+def _unanswered(traffic: Traffic) -> tuple[np.ndarray, np.ndarray]:
+    """Connections without an answer to a port that others found alive or crowded, and which of them loss explains."""
+    rows = attempts.unanswered(traffic, t.LEG_BACKEND)
+    rows = rows[(traffic.connections["flags"][rows] & t.CONN_SYNACK) == 0]
+    crowd = np.union1d(in_limbo(traffic), aborted(traffic)).astype("i8")
+    crowded = np.isin(attempts.port_keys(traffic, rows), attempts.port_keys(traffic, crowd))
+    rows = rows[crowded | served_meanwhile(traffic, rows)]
+    few = traffic.connections["syns"][rows] < attempts.MANY_SYNS
+    return rows, few & _loses_data(traffic, rows, crowd)
+
+
 def answered_late(traffic: Traffic) -> np.ndarray:
     """Connections whose SYN was answered at last, after as many repeats as loss alone does not explain."""
     connections = traffic.connections
@@ -52,17 +76,79 @@ def answered_late(traffic: Traffic) -> np.ndarray:
     mask &= (connections["flags"] & (t.CONN_SYN | t.CONN_SYNACK)) == (t.CONN_SYN | t.CONN_SYNACK)
     mask &= (connections["syns"] >= attempts.MANY_SYNS) & (connections["synacks"] == 1)
     rows = np.flatnonzero(mask)
-    return rows[served_meanwhile(traffic, rows)]
+    rows = rows[served_meanwhile(traffic, rows)]
+    return rows[~_loses_data(traffic, rows, in_limbo(traffic))]
 
 
 def in_limbo(traffic: Traffic) -> np.ndarray:
-    """Connections whose SYN-ACK came again although the load balancer's request was on its way, unacknowledged."""
+    """Connections whose SYN-ACK came again although the request was on its way, unacknowledged.
+
+    When the queue has room at last, the server takes the request, too, perhaps too late.
+    """
     connections = traffic.connections
     mask = traffic.leg == t.LEG_BACKEND
     mask &= (connections["flags"] & t.CONN_ESTABLISHED) != 0
-    mask &= (connections["synacks"] > 1) & (connections["client_bytes"] > 0) & (connections["client_acked"] == 0)
+    mask &= (connections["synacks"] > 1) & (connections["client_bytes"] > 0)
     rows = np.flatnonzero(mask)
-    return rows[served_meanwhile(traffic, rows)]
+    silent, insists = connections["client_acked"][rows] == 0, _kept_asking(traffic, rows)
+    lives = served_meanwhile(traffic, rows)
+    return rows[((silent | insists) & lives) | (insists & ~silent)]
+
+
+def aborted(traffic: Traffic) -> np.ndarray:
+    """Connections that the server reset right after the handshake, before it took a byte."""
+    connections = traffic.connections
+    mask = traffic.leg == t.LEG_BACKEND
+    mask &= (connections["flags"] & (t.CONN_ESTABLISHED | t.CONN_RST_SERVER)) == (
+        t.CONN_ESTABLISHED | t.CONN_RST_SERVER
+    )
+    mask &= (connections["closed_by"] == endings.SERVER) & (connections["server_fin_ns"] == 0)
+    mask &= (connections["server_bytes"] == 0) & (connections["client_acked"] == 0)
+    rows = np.flatnonzero(mask)
+    if not len(rows):
+        return rows
+    # The RST answers the handshake's last ACK: it comes one round trip later, as trips vary.
+    row = connections[rows]
+    known = (row["syn_rtt_us"] != t.NEVER) & (row["ack_rtt_us"] != t.NEVER)
+    handshake_ns = (row["syn_rtt_us"].astype("i8") + row["ack_rtt_us"]) * 1000
+    prompt = row["rst_ns"] - row["first_ns"] <= 2 * handshake_ns + np.maximum(
+        handshake_ns // 4, SLACK_NS
+    )
+    rows = rows[known & prompt & (row["syns"] == 1)]
+    return rows[_port_serves(traffic, rows)]
+
+
+def _port_serves(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether the server's port answered requests on other connections, shortly before or after."""
+    answered = traffic.connections["server_bytes"] > 0
+    serving = np.unique(
+        attempts.port_keys(traffic, np.flatnonzero((traffic.leg == t.LEG_BACKEND) & answered))
+    )
+    return np.isin(attempts.port_keys(traffic, rows), serving)
+
+
+def _kept_asking(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether each client's data came again, and again, and the server still repeated its SYN-ACK: it heard
+    the handshake's last ACK more often than loss explains."""
+    events = traffic.events[np.isin(traffic.events["connection"], rows)]
+    again = events[events["kind"] == t.EVENT_SYNACK_RETRANSMISSION]
+    last_ns = np.zeros(len(traffic.connections), "i8")
+    np.maximum.at(last_ns, again["connection"], again["time_ns"])
+    before = (events["kind"] == t.EVENT_RETRANSMISSION) & (events["direction"] == 0)
+    before &= events["time_ns"] < last_ns[events["connection"]]
+    repeats = np.bincount(events["connection"][before], minlength=len(traffic.connections))
+    return repeats[rows] >= attempts.MANY_SYNS - 1
+
+
+def _loses_data(traffic: Traffic, rows: np.ndarray, crowd: np.ndarray) -> np.ndarray:
+    """Whether data was lost, too, on other connections with each server: then SYNs may have been.
+
+    What is repeated to a full queue (``crowd``) is no loss.
+    """
+    troubles = traffic.troubles
+    lossy = troubles["connection"][(troubles["retransmitted"] > 0) | (troubles["lost_before"] > 0)]
+    lossy = np.setdiff1d(lossy, np.union1d(rows, crowd))
+    return np.isin(traffic.connections["server"][rows], traffic.connections["server"][lossy.astype("i8")])
 
 
 def queued_out(traffic: Traffic) -> np.ndarray:

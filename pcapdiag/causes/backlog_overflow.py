@@ -56,16 +56,18 @@ CAUSE = Cause(
 
 
 def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
-    unanswered = attempts.unanswered(traffic, t.LEG_BACKEND)
-    unanswered = unanswered[(traffic.connections["flags"][unanswered] & t.CONN_SYNACK) == 0]
-    unanswered = unanswered[backlog.served_meanwhile(traffic, unanswered)]
-    late, in_limbo, aborted = backlog.answered_late(traffic), backlog.in_limbo(traffic), _aborted(traffic)
+    unanswered = backlog.dropped(traffic)
+    late, in_limbo, aborted = backlog.answered_late(traffic), backlog.in_limbo(traffic), backlog.aborted(traffic)
     connections = np.unique(np.concatenate([unanswered, late, in_limbo, aborted])).astype("i8")
     if not len(connections):
         return
     bare, rows = _requests(traffic, connections)
     failed = outcome.of_attempts(traffic, bare)
-    served = outcome.healed(traffic, rows) | endings.response_whole(traffic, rows)
+    # A backend may answer a load balancer that has given up: what the client got counts, where it is seen.
+    unread = endings.connection_flag(traffic, rows, t.CONN_RST_CLIENT)
+    unread &= traffic.connections["server_acked"][traffic.exchanges["connection"][rows]] == 0
+    answered = (traffic.peer[rows] == t.NONE) & endings.response_whole(traffic, rows) & ~unread
+    served = outcome.healed(traffic, rows) | answered
     exchanges = np.union1d(rows[~served], failed.exchanges).astype("i8")
     severity = None
     if not len(exchanges) and (failed.severity or not len(failed.connections)):
@@ -76,18 +78,20 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         CAUSE,
         t.LEG_BACKEND,
         title=(
-            f"The listen queue of {claims.who(names)} was full for {claims.plural(len(connections), 'new connection')} "
+            f"The listen queue of {claims.who(names)} was full for "
+            f"{claims.plural(len(connections), 'new connection')} "
             "while others on that port were served: "
             + ("no request failed by it" if severity else "{count} failed")
         ),
         explanation=(
-            f"{len(unanswered)} SYNs stayed without an answer, {len(late)} were answered after repeats only, "
-            f"{len(in_limbo)} handshakes were done for the load balancer but not for the server (it repeated its SYN-ACK "
-            f"and acknowledged no request), {len(aborted)} were reset right after the handshake. The same address and "
-            "port served other connections meanwhile."
+            f"{len(unanswered)} SYNs stayed without an answer, {len(late)} were answered after repeats "
+            f"only, {len(in_limbo)} handshakes were done for the load balancer but not for the server (it "
+            f"repeated its SYN-ACK and acknowledged no request), {len(aborted)} were reset right after the "
+            "handshake. The same address and port served other connections meanwhile."
         ),
         remedy=(
-            f"On {names[0]}: ss -lnt (Recv-Q against Send-Q) and nstat -az TcpExtListenOverflows TcpExtListenDrops.",
+            f"On {names[0]}: ss -lnt (Recv-Q against Send-Q) and nstat -az TcpExtListenOverflows "
+            "TcpExtListenDrops.",
             "Raise the server's listen backlog and net.core.somaxconn together; the smaller one counts.",
             "Add workers or backends: the application accepts more slowly than connections come.",
         ),
@@ -105,32 +109,6 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         note="the handshake that found no room in the queue",
         kinds=(t.EVENT_SYN_RETRANSMISSION, t.EVENT_SYNACK_RETRANSMISSION),
     )
-
-
-def _aborted(traffic: Traffic) -> np.ndarray:
-    """Connections that the server reset right after the handshake, before it took a byte."""
-    connections = traffic.connections
-    mask = traffic.leg == t.LEG_BACKEND
-    mask &= (connections["flags"] & (t.CONN_ESTABLISHED | t.CONN_RST_SERVER)) == (t.CONN_ESTABLISHED | t.CONN_RST_SERVER)
-    mask &= (connections["closed_by"] == endings.SERVER) & (connections["server_fin_ns"] == 0)
-    mask &= (connections["server_bytes"] == 0) & (connections["client_acked"] == 0)
-    rows = np.flatnonzero(mask)
-    if not len(rows):
-        return rows
-    # The RST answers the handshake's last ACK: it comes one round trip after it, and no later.
-    row = connections[rows]
-    known = (row["syn_rtt_us"] != t.NEVER) & (row["ack_rtt_us"] != t.NEVER)
-    handshake_ns = (row["syn_rtt_us"].astype("i8") + row["ack_rtt_us"]) * 1000
-    prompt = row["rst_ns"] - row["first_ns"] <= 2 * handshake_ns + outcome.SLACK_NS
-    rows = rows[known & prompt & (row["syns"] == 1)]
-    return rows[_port_serves(traffic, rows)]
-
-
-def _port_serves(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
-    """Whether the server's port answered requests on other connections, shortly before or after."""
-    answered = traffic.connections["server_bytes"] > 0
-    serving = np.unique(attempts.port_keys(traffic, np.flatnonzero((traffic.leg == t.LEG_BACKEND) & answered)))
-    return np.isin(attempts.port_keys(traffic, rows), serving)
 
 
 def _requests(traffic: Traffic, connections: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

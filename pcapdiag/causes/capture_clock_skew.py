@@ -44,10 +44,10 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     yield capturing.finding(
         CAUSE,
         title=(
-            f"The clock of {names.get(backend, 'one file')} is {claims.seconds(abs(offset_s))} {direction} that of "
-            f"{names.get(frontend, 'the other')} (± {claims.seconds(error_s)}): taken into account"
+            f"The clock of {names.get(backend, 'one file')} is {claims.seconds(abs(offset_s))} {direction} "
+            f"that of {names.get(frontend, 'the other')} (± {claims.seconds(error_s)}): taken into account"
         ),
-        explanation="Estimated from requests seen in both files, and used wherever times of both are compared.",
+        explanation="Estimated from requests seen in both files, and used where times of both are compared.",
         remedy=("Nothing needs doing here. Let both hosts keep time by NTP before the next capture.",),
         facts={"offset_s": round(offset_s, 6), "error_s": round(error_s, 6), "pairs_of_files": len(off)},
     )

@@ -40,8 +40,8 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
             f"({first.damage}): analysed up to there, {first.packets:,} packets"
         ),
         explanation=(
-            "What came after the damage is not in this analysis: requests may look unfinished or be missing for that "
-            "reason, and are not judged."
+            "What came after the damage is not in this analysis: requests may look unfinished or be "
+            "missing for that reason, and are not judged."
         ),
         remedy=("Stop tcpdump before copying its file (record with -U), and copy it again.",),
         facts={

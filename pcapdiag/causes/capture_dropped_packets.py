@@ -36,7 +36,10 @@ CAUSE = Cause(
     legs=("",),
     mistaken_for=(
         ("backend-packet-loss", "the receiver acknowledged the bytes: they arrived, the capture missed them"),
-        ("frontend-packet-loss", "the receiver acknowledged the bytes: they arrived, the capture missed them"),
+        (
+            "frontend-packet-loss",
+            "the receiver acknowledged the bytes: they arrived, the capture missed them",
+        ),
     ),
 )
 
@@ -58,14 +61,18 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
             + (f"{missing_bytes:,} bytes acknowledged that it does not hold" if missing_bytes else "")
         ),
         explanation=(
-            "A receiver acknowledges only what it got, so these bytes passed and tcpdump (or the mirror) missed them. "
-            "Exchanges with such a gap are not judged."
+            "A receiver acknowledges only what it got, so these bytes passed and tcpdump (or the mirror) "
+            "missed them. Exchanges with such a gap are not judged."
         ),
         remedy=(
             "Record with a larger buffer (tcpdump -B 65536), a narrower filter, and to a fast disk.",
             "Read tcpdump's last line: 'packets dropped by kernel' must be 0.",
         ),
-        facts={"missing_bytes": missing_bytes, "connections_with_gaps": len(connections), "dropped_packets": counted},
+        facts={
+            "missing_bytes": missing_bytes,
+            "connections_with_gaps": len(connections),
+            "dropped_packets": counted,
+        },
         evidence=evidence.of_connections(
             traffic, connections, "bytes acknowledged, but not in the capture", (t.EVENT_MISSING,)
         ),

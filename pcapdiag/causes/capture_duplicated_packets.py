@@ -47,10 +47,11 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     total = traffic.counters.get("tcp_packets", 0)
     yield capturing.finding(
         CAUSE,
-        title=f"{copies:,} of {total:,} TCP packets are second copies of packets captured before: counted once",
+        title=f"{copies:,} of {total:,} TCP packets are copies of packets captured before: counted once",
         explanation=(
-            f"They are on {len(connections):,} connections, equal to the last bit and microseconds apart, as when one packet "
-            "passes several captured interfaces. They are left out of every count of this report."
+            f"They are on {len(connections):,} connections, equal to the last bit and microseconds apart, "
+            "as when one packet passes several captured interfaces. They are left out of every count of "
+            "this report."
         ),
         remedy=("Nothing needs doing. For a smaller file, capture on one interface in place of -i any.",),
         facts={"duplicate_packets": copies, "tcp_packets": total, "connections": len(connections)},

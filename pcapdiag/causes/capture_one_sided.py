@@ -58,11 +58,14 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         CAUSE,
         title=f"{len(halves):,} of {judged:,} connections were captured in one direction only",
         explanation=(
-            f"Of {from_clients:,} connections only the client's packets are here, of {len(halves) - from_clients:,} only "
-            "the server's, though each goes on as one that gets answers. What the other side did is unknown and not judged."
+            f"Of {from_clients:,} connections only the client's packets are here, of "
+            f"{len(halves) - from_clients:,} only "
+            "the server's, though each goes on as one that gets answers. What the other side did is unknown "
+            "and not judged."
         ),
         remedy=(
-            "Capture both directions: filter by 'host' and 'port' in place of 'src' and 'dst'; mirror ingress and egress.",
+            "Capture both directions: filter by 'host' and 'port' in place of 'src' and 'dst'; mirror "
+            "ingress and egress.",
             "Where routes are asymmetric, capture on the hosts at the ends.",
         ),
         facts={"one_sided_connections": len(halves), "connections": judged, "client_side_only": from_clients},

@@ -44,11 +44,13 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     yield capturing.finding(
         CAUSE,
         title=(
-            f"{max(steps, late):,} of {total:,} packets are stored out of their order: put right before anything was judged"
+            f"{max(steps, late):,} of {total:,} packets are stored out of their order: put right before "
+            "anything was judged"
         ),
         explanation=(
-            f"The times of {steps:,} packets lie before the time of the record in front of them; {late:,} segments lie "
-            "behind later ones although their receivers sent no duplicate ACK, as they do for what the network reorders."
+            f"The times of {steps:,} packets lie before the time of the record in front of them; {late:,} "
+            "segments lie behind later ones although their receivers sent no duplicate ACK, as they do for "
+            "what the network reorders."
         ),
         remedy=("Nothing needs doing here. For other tools: reordercap in.pcap out.pcap.",),
         facts={"backward_steps": steps, "late_segments": late},
@@ -59,6 +61,8 @@ def _late_segments(traffic: Traffic) -> tuple[int, int]:
     """How many segments came late, and how many duplicate ACKs their receivers sent."""
     troubles = traffic.troubles
     late = troubles["out_of_order"]
-    receivers = np.unique(troubles["connection"][late > 0].astype("i8") << 1 | (1 - troubles["direction"][late > 0]))
+    receivers = np.unique(
+        troubles["connection"][late > 0].astype("i8") << 1 | (1 - troubles["direction"][late > 0])
+    )
     mine = np.isin(troubles["connection"].astype("i8") << 1 | troubles["direction"], receivers)
     return int(late.sum(dtype="i8")), int(troubles["duplicate_acks"][mine].sum(dtype="i8"))

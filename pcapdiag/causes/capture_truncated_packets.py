@@ -47,10 +47,13 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
             + f": HTTP bytes of {connections:,} connections are missing"
         ),
         explanation=(
-            "TCP is analysed as ever. Requests and responses whose start lines or fields lie beyond the cut are not "
-            "known, and nothing is said of them."
+            "TCP is analysed as ever. Requests and responses whose start lines or fields lie beyond the "
+            "cut are not known, and nothing is said of them."
         ),
-        remedy=("Record whole packets: tcpdump -s 0; a traffic mirror: set its packet length to the whole packet.",),
+        remedy=(
+            "Record whole packets: tcpdump -s 0; a traffic mirror: set its packet length to the whole "
+            "packet.",
+        ),
         facts={"truncated_packets": packets, "snaplen_bytes": snaplen, "connections_cut": connections},
         severity=None if connections else Severity.INFO,
     )

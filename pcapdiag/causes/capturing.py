@@ -9,9 +9,15 @@ from pcapdiag.causes.claims import Facts
 
 
 def finding(
-    cause: Cause, *, title: str, explanation: str, remedy: Sequence[str], facts: Facts, severity: Severity | None = None,
+    cause: Cause,
+    *,
+    title: str,
+    explanation: str,
+    remedy: Sequence[str],
+    facts: Facts,
+    severity: Severity | None = None,
     evidence: Sequence[Evidence] = (),
-) -> Finding:  # fmt: skip
+) -> Finding:
     """A finding that claims no request."""
     return Finding(
         cause=cause,

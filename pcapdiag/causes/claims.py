@@ -40,7 +40,9 @@ def finding(
     """
     if shown_by is None:
         shown = evidence.of_exchanges(traffic, exchanges, note, kinds)
-        shown += evidence.of_connections(traffic, connections[: evidence.MAX_EVIDENCE - len(shown)], note, kinds)
+        shown += evidence.of_connections(
+            traffic, connections[: evidence.MAX_EVIDENCE - len(shown)], note, kinds
+        )
     else:
         shown = evidence.of_connections(traffic, shown_by, note, kinds)
     seen = outcome.statuses(traffic, exchanges)
@@ -66,11 +68,10 @@ def finding(
 
 def peers(traffic: Traffic, connections: np.ndarray, leg: int) -> tuple[str, ...]:
     """The backends (address and port), or the clients (address), behind these connections; the most first."""
-    rows = traffic.connections[connections]
+    column = traffic.connections["server" if leg == t.LEG_BACKEND else "client"]
+    keys = column[connections].astype("u8") << 16
     if leg == t.LEG_BACKEND:
-        keys = rows["server"].astype("u8") << 16 | rows["server_port"]
-    else:
-        keys = rows["client"].astype("u8") << 16
+        keys |= traffic.connections["server_port"][connections]
     found, counts = np.unique(keys, return_counts=True)
     first = found[np.argsort(-counts, kind="stable")][:MAX_PEERS].tolist()
     if leg == t.LEG_BACKEND:

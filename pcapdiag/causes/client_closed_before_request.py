@@ -48,8 +48,9 @@ CAUSE = Cause(
 
 def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     rows = endings.unfinished(traffic, t.LEG_FRONTEND)
-    rows = rows[~endings.request_whole(traffic, rows) & (endings.closed_by(traffic, rows) == endings.CLIENT)]
-    # A refusal in the middle of the upload is a reason to break off: that is the answer's cause, not this one.
+    rows = rows[~endings.request_whole(traffic, rows) & ~endings.hidden(traffic, rows)]
+    rows = rows[endings.closed_by(traffic, rows) == endings.CLIENT]
+    # A refusal in the middle of the upload is a reason to break off: that is another cause.
     answered = endings.answered_before_close(traffic, rows) & (traffic.exchanges["status"][rows] >= 300)
     rows = rows[~answered & ~endings.has_flag(traffic, rows, t.REQ_BAD)]
     rows = rows[~endings.ended_short_in_order(traffic, rows)]
@@ -78,8 +79,10 @@ def _broken_off(traffic: Traffic, rows: np.ndarray) -> Finding:
             f"{len(rows) - in_head} in the body. The load balancer had neither closed nor answered by then."
         ),
         remedy=(
-            "Look at these clients, not at the load balancer: time-outs, cancelled uploads, crashes, proxies on their side.",
-            "If they stop at one size or one time, look for that limit in the client or a proxy before the load balancer.",
+            "Look at these clients, not at the load balancer: time-outs, cancelled uploads, crashes, proxies "
+            "on their side.",
+            "If they stop at one size or one time, look for that limit in the client or a proxy before the "
+            "load balancer.",
         ),
         exchanges=rows,
         facts={
@@ -107,8 +110,8 @@ def _never_used(traffic: Traffic) -> Iterator[Finding]:
         CAUSE,
         t.LEG_FRONTEND,
         severity=Severity.INFO,
-        title=f"{{count}} client connection{'s' if len(rows) > 1 else ''} closed without a byte sent: no request failed",
-        explanation="Browsers open connections in advance, and port checks only connect. No request was begun on these.",
+        title=f"{{count}} client connection{'s' if len(rows) > 1 else ''} never used: no request failed",
+        explanation="Browsers open connections in advance, and port checks only connect.",
         remedy=("Nothing, unless a client reports failures at these times.",),
         connections=rows,
         note="a connection that carried no byte",

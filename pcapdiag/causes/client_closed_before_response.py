@@ -38,7 +38,12 @@ CAUSE = Cause(
     Severity.ERROR,
     legs=("frontend",),
     statuses=(460, 499),
-    outranks=("backend-response-timeout", "slow-backend", "backend-error-status", "response-content-length-mismatch"),
+    outranks=(
+        "backend-response-timeout",
+        "slow-backend",
+        "backend-error-status",
+        "response-content-length-mismatch",
+    ),
     mistaken_for=(
         ("backend-response-timeout", "the client closed first; the load balancer had not given up"),
         ("backend-reset", "what ended on the backend leg was the load balancer's own close"),
@@ -66,7 +71,8 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         CAUSE,
         t.LEG_FRONTEND,
         title=(
-            f"{claims.of_requests(traffic, t.LEG_FRONTEND)} had no whole answer when {claims.who(names, 'clients')} "
+            f"{claims.of_requests(traffic, t.LEG_FRONTEND)} had no whole answer when "
+            f"{claims.who(names, 'clients')} "
             f"closed, {claims.seconds(median_s)} after the request (median)"
             + (": a client time-out" if clustered else "")
         ),
@@ -78,8 +84,8 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         ),
         remedy=(
             (
-                f"Find the time-out of {claims.seconds(median_s)} in the client, or in a proxy before the load balancer; "
-                "make it longer than the slowest answer should take."
+                f"Find the time-out of {claims.seconds(median_s)} in the client, or in a proxy before the "
+                "load balancer; make it longer than the slowest answer should take."
                 if clustered
                 else "Ask these clients why they left: users going away need no remedy, time-outs do."
             ),
@@ -102,7 +108,11 @@ def left_early(traffic: Traffic) -> np.ndarray:
     """Rows of frontend exchanges whose client left after the whole request and before the whole response."""
     rows = endings.unfinished(traffic, t.LEG_FRONTEND)
     rows = rows[endings.request_whole(traffic, rows) & ~endings.has_flag(traffic, rows, t.REQ_BAD)]
-    return np.union1d(rows[outcome.left_early(traffic, rows)], outcome.sent_to_nobody(traffic, t.LEG_FRONTEND)).astype("i8")
+    # What a short snaplen hides of a request was sent if the load balancer handed it on.
+    rows = rows[~endings.hidden(traffic, rows) | (traffic.peer[rows] != t.NONE)]
+    return np.union1d(
+        rows[outcome.left_early(traffic, rows)], outcome.sent_to_nobody(traffic, t.LEG_FRONTEND)
+    ).astype("i8")
 
 
 def _reasons(traffic: Traffic, rows: np.ndarray) -> dict[str, int]:
@@ -119,4 +129,3 @@ def _reasons(traffic: Traffic, rows: np.ndarray) -> dict[str, int]:
     reason = np.select([lost, silent, begun], [PATH_LOSS, SLOW_BACKEND, SLOW_TRANSFER], UNKNOWN)
     names, counts = np.unique(reason, return_counts=True)
     return {str(names[i]): int(counts[i]) for i in np.argsort(-counts, kind="stable")}
-

@@ -11,6 +11,8 @@ request arrived. A reset that answers a segment to a closed socket acknowledges 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from pcapdiag import tables as t
@@ -22,8 +24,17 @@ CLIENT, SERVER, NOBODY = 0, 1, 255
 # socket buffer's worth unsent was still at work: it broke off.
 MISCOUNT_BYTES = 65_536
 
+#: Flags that few exchanges have.
+ODD = (
+    t.REQ_BAD | t.REQ_GARBLED | t.REQ_EXTRA | t.REQ_NO_HOST
+    | t.RSP_BAD | t.RSP_EXTRA | t.RSP_TLS | t.RSP_THROTTLED
+)  # fmt: skip
+
 _WHOLE = np.zeros(256, "?")
 _WHOLE[[t.END_COMPLETE, t.END_BY_CLOSE, t.END_UPGRADED]] = True
+_UNBODIED = [t.METHODS.index(method) for method in ("GET", "HEAD", "DELETE", "OPTIONS", "TRACE")]
+
+
 def on_leg(traffic: Traffic, leg: int) -> np.ndarray:
     """Mask of the exchanges of a leg; what has no load balancer in it counts as frontend."""
     legs = traffic.exchange_leg
@@ -41,16 +52,48 @@ def unfinished(traffic: Traffic, leg: int) -> np.ndarray:
     Not among them: exchanges that went on, unclosed by anyone, when the capture ended, and those on
     connections of which the capture misses bytes, or a whole direction: what is not seen is not judged.
     """
+    rows = _kept(traffic, "unfinished", _unfinished)
+    legs = traffic.exchange_leg[rows]
+    return rows[legs == leg if leg == t.LEG_BACKEND else legs != t.LEG_BACKEND]
+
+
+def errors(traffic: Traffic, leg: int | None = None) -> np.ndarray:
+    """Rows of the exchanges answered with a status of 400 or more; of one leg, or of both."""
+    rows = _kept(traffic, "errors", lambda of: np.flatnonzero(of.exchanges["status"] >= 400))
+    if leg is None:
+        return rows
+    legs = traffic.exchange_leg[rows]
+    return rows[legs == leg if leg == t.LEG_BACKEND else legs != t.LEG_BACKEND]
+
+
+def flagged(traffic: Traffic, flags: int, leg: int) -> np.ndarray:
+    """Rows of the leg's exchanges with one of these flags, which must be among ``ODD``."""
+    rows = _kept(traffic, "odd", lambda of: np.flatnonzero((of.exchanges["flags"] & ODD) != 0))
+    legs = traffic.exchange_leg[rows]
+    on = legs == leg if leg == t.LEG_BACKEND else legs != t.LEG_BACKEND
+    return rows[on & has_flag(traffic, rows, flags)]
+
+
+def _kept(traffic: Traffic, name: str, choose: Callable[[Traffic], np.ndarray]) -> np.ndarray:
+    """A choice of rows that many detectors begin with, made once and kept with its traffic."""
+    kept: dict[str, np.ndarray] = traffic.__dict__.setdefault("_chosen_rows", {})
+    if name not in kept:
+        kept[name] = choose(traffic)
+    return kept[name]
+
+
+def _unfinished(traffic: Traffic) -> np.ndarray:
     exchanges = traffic.exchanges
-    request, response = exchanges["request_ended"], exchanges["response_ended"]
-    mask = ~(_WHOLE[request] & _WHOLE[response])
-    mask &= on_leg(traffic, leg)
-    mask &= response != t.END_GAP
-    mask &= (exchanges["flags"] & t.REQ_SEEN) != 0
+    mask = ~_WHOLE[exchanges["request_ended"]]
+    mask |= ~_WHOLE[exchanges["response_ended"]]
     rows = np.flatnonzero(mask)
+    rows = rows[(exchanges["response_ended"][rows] != t.END_GAP) & has_flag(traffic, rows, t.REQ_SEEN)]
     rows = rows[(closed_by(traffic, rows) != NOBODY) & seen_whole(traffic, rows)]
+    rows = rows[~answered_unread(traffic, rows)]
     # Bytes that only a short snaplen hides were sent all the same.
-    return rows[(request[rows] != t.END_GAP) | connection_flag(traffic, rows, t.CONN_TRUNCATED)]
+    return rows[
+        (exchanges["request_ended"][rows] != t.END_GAP) | connection_flag(traffic, rows, t.CONN_TRUNCATED)
+    ]
 
 
 def seen_whole(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
@@ -60,15 +103,30 @@ def seen_whole(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     return both & ((connections["flags"] & (t.CONN_GAP | t.CONN_EVICTED)) == 0)
 
 
+def answered_unread(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether the server sent bytes on each connection of which nobody knows whether they answer the request:
+    no response was recognised in them, for the capture misses what came before."""
+    none = (traffic.previous[rows] == t.NONE) & ~response_begun(traffic, rows)
+    return none & (traffic.connections["server_bytes"][traffic.exchanges["connection"][rows]] > 0)
+
+
 def readable(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     """Whether the capture also holds every byte of it: only then may its bytes be found wrong."""
     return seen_whole(traffic, rows) & ~connection_flag(traffic, rows, t.CONN_TRUNCATED)
 
 
 def request_whole(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
-    """Whether each request came to its end; one hidden by a short snaplen is taken to have."""
+    """Whether each request came to its end. One hidden by a short snaplen is taken to have, if its method has
+    no body: with one, nobody knows how long it should have been (see ``hidden``)."""
     ended = traffic.exchanges["request_ended"][rows]
-    return _WHOLE[ended] | ((ended == t.END_GAP) & connection_flag(traffic, rows, t.CONN_TRUNCATED))
+    unbodied = np.isin(traffic.exchanges["method"][rows], _UNBODIED)
+    return _WHOLE[ended] | (hidden(traffic, rows) & unbodied)
+
+
+def hidden(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether a short snaplen hides how long each request was: it is then neither whole nor not."""
+    gap = traffic.exchanges["request_ended"][rows] == t.END_GAP
+    return gap & connection_flag(traffic, rows, t.CONN_TRUNCATED)
 
 
 def response_whole(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
@@ -104,7 +162,9 @@ def closed_by(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
 def close_ns(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     """When that FIN or RST was sent; 0 when the connection stayed open."""
     connections = traffic.connections[traffic.exchanges["connection"][rows]]
-    fin = np.where(connections["closed_by"] == SERVER, connections["server_fin_ns"], connections["client_fin_ns"])
+    fin = np.where(
+        connections["closed_by"] == SERVER, connections["server_fin_ns"], connections["client_fin_ns"]
+    )
     rst = connections["rst_ns"]
     return np.where((fin == 0) | ((rst != 0) & (rst < fin)), rst, fin)
 
@@ -116,20 +176,24 @@ def closed_by_reset(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
 
 
 def idle_before_s(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
-    """How long each connection lay idle before the request, since the response before it; NaN when unknown."""
+    """How long each connection lay idle between the response before and the request; NaN if unknown."""
     exchanges = traffic.exchanges
     previous = traffic.previous[rows]
     known = previous != t.NONE
     before = exchanges[previous[known]]
     known_end = before["response_end_us"] != t.NEVER
-    idle_ns = exchanges["start_ns"][rows[known]] - before["start_ns"] - before["response_end_us"].astype("i8") * 1000
+    idle_ns = (
+        exchanges["start_ns"][rows[known]]
+        - before["start_ns"]
+        - before["response_end_us"].astype("i8") * 1000
+    )
     idle = np.full(len(rows), np.nan)
     idle[known] = np.where(known_end, idle_ns / 1e9, np.nan)
     return idle
 
 
 def idle_close_s(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
-    """From the response before each request to the FIN of its server: the server's idle timeout; NaN if unknown."""
+    """From the response before each request to its server's FIN: that one's idle timeout; NaN if unknown."""
     fin_ns = traffic.connections["server_fin_ns"][traffic.exchanges["connection"][rows]]
     later_s = (fin_ns - traffic.exchanges["start_ns"][rows]) / 1e9
     return np.where(fin_ns != 0, idle_before_s(traffic, rows) + later_s, np.nan)
@@ -163,11 +227,15 @@ def wait_s(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
 def is_last_attempt(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     """Whether each backend exchange is the last its frontend request led to: retries come after the first."""
     peers = traffic.peer[rows]
-    siblings = np.flatnonzero((traffic.exchange_leg == t.LEG_BACKEND) & np.isin(traffic.peer, peers[peers != t.NONE]))
+    if not len(rows):
+        return np.zeros(0, "?")
+    siblings = np.flatnonzero(
+        (traffic.exchange_leg == t.LEG_BACKEND) & np.isin(traffic.peer, peers[peers != t.NONE])
+    )
     order = np.lexsort((traffic.exchanges["start_ns"][siblings], traffic.peer[siblings]))
     siblings = siblings[order]
     of = traffic.peer[siblings]
-    last = siblings[np.append(of[1:] != of[:-1], True)] if len(siblings) else siblings
+    last = siblings[np.append(of[1:] != of[:-1], True)]
     return np.isin(rows, last)
 
 
@@ -185,7 +253,7 @@ def answered_before_close(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
 
 
 def ended_short_in_order(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
-    """Whether each request's sender ended its side by FIN a few bytes short of the length it had announced."""
+    """Whether each request's sender ended its side by FIN a few bytes short of the announced length."""
     exchanges = traffic.exchanges[rows]
     short = (exchanges["request_missing"] > 0) & (exchanges["request_missing"] < MISCOUNT_BYTES)
     short &= (exchanges["request_ended"] == t.END_FIN) & (exchanges["request_body"] > 0)

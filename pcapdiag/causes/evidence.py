@@ -31,7 +31,7 @@ def of_exchanges(
 def of_connections(
     traffic: Traffic, rows: Sequence[int] | np.ndarray, note: str = "", kinds: Iterable[int] = ()
 ) -> tuple[Evidence, ...]:
-    """The first connections of ``rows``: first and last frame, how each closed, its events of these ``kinds``."""
+    """The first connections of ``rows``: first and last frame, how each closed, events of these ``kinds``."""
     return tuple(_of_connection(traffic, int(row), note, tuple(kinds)) for row in rows[:MAX_EVIDENCE])
 
 
@@ -55,8 +55,11 @@ def _of_exchange(traffic: Traffic, row: int, note: str, kinds: tuple[int, ...]) 
     running = [int(exchange[name]) for name in _EXCHANGE_FRAMES]
     if int(exchange["next"]) == t.NONE:
         running += [int(traffic.connections[connection][name]) for name in _CLOSE_FRAMES]
-    until_ns = start_ns + int(exchange["response_end_us"]) * 1000
-    running += _event_frames(traffic, connection, kinds, start_ns, until_ns)
+    rows, following = traffic.connections[connection], int(exchange["next"])
+    # The handshake before the first exchange is its own; the last segment may be sent again after the end.
+    since_ns = int(rows["first_ns"]) if row == int(rows["first_exchange"]) else start_ns
+    until_ns = int(rows["last_ns"] if following == t.NONE else traffic.exchanges[following]["start_ns"])
+    running += _event_frames(traffic, connection, kinds, since_ns, until_ns)
     return _evidence(traffic, connection, running, start_ns, note)
 
 
@@ -64,14 +67,20 @@ def _of_connection(traffic: Traffic, row: int, note: str, kinds: tuple[int, ...]
     connection = traffic.connections[row]
     running = [int(connection[name]) for name in ("first_frame", "last_frame", *_CLOSE_FRAMES)]
     start_ns, until_ns = int(connection["first_ns"]), int(connection["last_ns"])
-    return _evidence(traffic, row, running + _event_frames(traffic, row, kinds, start_ns, until_ns), start_ns, note)
+    return _evidence(
+        traffic, row, running + _event_frames(traffic, row, kinds, start_ns, until_ns), start_ns, note
+    )
 
 
-def _event_frames(traffic: Traffic, connection: int, kinds: tuple[int, ...], start_ns: int, until_ns: int) -> list[int]:
+def _event_frames(
+    traffic: Traffic, connection: int, kinds: tuple[int, ...], start_ns: int, until_ns: int
+) -> list[int]:
     if not kinds:
         return []
     events = traffic.events_of(connection)
-    wanted = np.isin(events["kind"], kinds) & (events["time_ns"] >= start_ns) & (events["time_ns"] <= until_ns)
+    wanted = (
+        np.isin(events["kind"], kinds) & (events["time_ns"] >= start_ns) & (events["time_ns"] <= until_ns)
+    )
     return [int(frame) for frame in events["frame"][wanted][:MAX_FRAMES]]
 
 

@@ -23,8 +23,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from pcapdiag import tables as t
 from pcapdiag.causes import claims, endings, reading
 from pcapdiag.causes.cause import Cause, Finding, Severity
@@ -45,7 +43,8 @@ TRACE, FORWARDED_FOR = "ALICLOUD-ALB-TRACE", "X-Forwarded-For"
 
 
 def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
-    rows = np.flatnonzero(traffic.exchanges["status"] == LOOP)
+    rows = endings.errors(traffic)
+    rows = rows[traffic.exchanges["status"][rows] == LOOP]
     rows = rows[endings.has_flag(traffic, rows, t.REQ_SEEN)]
     on_frontend = rows[traffic.exchange_leg[rows] != t.LEG_BACKEND]
     leg = t.LEG_FRONTEND if len(on_frontend) else t.LEG_BACKEND
@@ -72,8 +71,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         "their number that it may have, and ended the circle with 463.",
         remedy=(
             "Follow the addresses in the forwarding field from the left; where they repeat, a hop leads "
-            "back to "
-            "this load balancer. Point it at the real backend.",
+            "back to this load balancer. Point it at the real backend.",
             "Look for a server group, DNS name or CDN origin that resolves to the load balancer itself.",
         ),
         exchanges=rows,

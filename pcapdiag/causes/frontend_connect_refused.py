@@ -49,9 +49,10 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         CAUSE,
         t.LEG_FRONTEND,
         title=(
-            f"{listener} refused {{count}} connection{'s' if len(rows) > 1 else ''} of {claims.who(names, 'clients')}"
+            f"{listener} refused {{count}} connection{'s' if len(rows) > 1 else ''} of "
+            f"{claims.who(names, 'clients')}"
         ),
-        explanation="The clients' SYNs were answered by a refusal: nothing listens there, or a firewall rejects.",
+        explanation="The clients' SYNs were refused: nothing listens there, or a firewall rejects.",
         remedy=(
             f"Compare {listener} with the load balancer's listeners: is there one on that port?",
             "Check what the name resolves to, and which port and scheme the clients use.",

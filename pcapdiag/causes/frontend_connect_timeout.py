@@ -56,12 +56,13 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         CAUSE,
         t.LEG_FRONTEND,
         title=(
-            f"{{count}} connection attempt{'s' if len(rows) > 1 else ''} of {claims.who(names, 'clients')} to {listener} got no "
-            f"answer to {claims.plural(syns, 'SYN')}"
+            f"{{count}} connection attempt{'s' if len(rows) > 1 else ''} of {claims.who(names, 'clients')} "
+            f"to {listener} got no answer to {claims.plural(syns, 'SYN')}"
         ),
-        explanation="The clients repeated their SYNs and nothing came back; no RST and no ICMP message either.",
+        explanation="The clients repeated their SYNs and nothing came back, no RST and no ICMP message.",
         remedy=(
-            f"Allow {listener} in the load balancer's security group and the subnets' network ACLs, both ways.",
+            f"Allow {listener} in the load balancer's security group and the subnets' network ACLs, both "
+            "ways.",
             "See whether that listener exists, and whether these clients have a route to it.",
         ),
         connections=rows,

@@ -58,12 +58,14 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         CAUSE,
         t.LEG_FRONTEND,
         title=(
-            f"{claims.of_requests(traffic, t.LEG_FRONTEND)} of {claims.who(names, 'clients')} met a connection that the load "
+            f"{claims.of_requests(traffic, t.LEG_FRONTEND)} of {claims.who(names, 'clients')} met a "
+            "connection that the load "
             f"balancer was closing{measured}{yard}"
         ),
         explanation=(
-            "These requests went out on kept-alive connections that the load balancer was closing at that moment: its "
-            "FIN does not acknowledge them. They got no answer, and the load balancer's log does not hold them."
+            "These requests went out on kept-alive connections that the load balancer was closing at that "
+            "moment: its FIN does not acknowledge them. They got no answer, and the load balancer's log "
+            "does not hold them."
         ),
         remedy=(
             "Let the clients' pools drop idle connections sooner than the load balancer does"

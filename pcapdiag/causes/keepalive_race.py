@@ -22,8 +22,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from pcapdiag import tables as t
 from pcapdiag.causes import claims, endings, outcome
 from pcapdiag.causes.cause import Cause, Finding, Severity
@@ -78,13 +76,14 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
             + (" (tried again, none failed)" if severity else "")
         ),
         explanation=(
-            "These requests went out on kept-alive connections that the backend was closing at that moment: its "
-            "FIN or RST does not acknowledge them. The backend never saw them and logs nothing."
+            "These requests went out on kept-alive connections that the backend was closing at that "
+            "moment: its FIN or RST does not acknowledge them. The backend never saw them and logs nothing."
         ),
         remedy=(
             "Make the backend's idle (keep-alive) time-out longer than the load balancer's"
             + (f" {claims.seconds(alb_s)}" if alb_s is not None else "")
-            + ": Node.js keepAliveTimeout, gunicorn --keep-alive, nginx and Apache keepalive_timeout / KeepAliveTimeout.",
+            + ": Node.js keepAliveTimeout, gunicorn --keep-alive, nginx and Apache keepalive_timeout / "
+            "KeepAliveTimeout.",
             "Lift the backend's cap on requests a connection, if it has one.",
             "Let the load balancer retry requests that are safe to repeat.",
         ),

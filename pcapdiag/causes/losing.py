@@ -7,13 +7,15 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from pcapdiag import tables as t
-from pcapdiag.causes import claims, endings, losses
+from pcapdiag.causes import backlog, claims, endings, losses, outcome
 from pcapdiag.causes.cause import Cause, Finding, Severity
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
 
 
-def find(traffic: Traffic, profile: Profile, cause: Cause, leg: int, remedy: Sequence[str]) -> Iterator[Finding]:
+def find(
+    traffic: Traffic, profile: Profile, cause: Cause, leg: int, remedy: Sequence[str]
+) -> Iterator[Finding]:
     """The leg's packet loss: an error when it alone made requests fail, else a warning."""
     found = losses.on_leg(traffic, leg, profile)
     if found is None:
@@ -22,22 +24,26 @@ def find(traffic: Traffic, profile: Profile, cause: Cause, leg: int, remedy: Seq
     broken = found.exchanges[~whole]
     failed = broken[losses.stalled(traffic, broken)]
     slowed = found.exchanges[whole]
+    if leg == t.LEG_BACKEND:
+        failed = np.union1d(failed, outcome.of_attempts(traffic, backlog.lost_by_chance(traffic)).exchanges)
     exchanges = np.union1d(slowed, failed).astype("i8")
     names = claims.peers(traffic, found.connections, leg)
     what = "backends" if leg == t.LEG_BACKEND else "clients"
-    percent = f"{100 * found.rate:.1f} % of {sum(found.sent):,} packets"
+    way = "from" if (found.worse == 1) == (leg == t.LEG_BACKEND) else "to"
+    percent = f"{100 * found.rate:.1f} % of {found.sent[found.worse]:,} packets {way}"
     yield claims.finding(
         traffic,
         cause,
         leg,
         title=(
-            f"{percent} with {claims.who(names, what)} were lost (a warning from {100 * profile.loss_rate_warning:g} %): "
+            f"{percent} {claims.who(names, what)} were lost (a warning from "
+            f"{100 * profile.loss_rate_warning:g} %): "
             f"{claims.of_requests(traffic, leg)} waited for a repeat"
         ),
         explanation=(
-            f"{found.lost[0]} segments to the server of this leg and {found.lost[1]} back were sent again; the streams "
-            f"stood still for {claims.seconds(found.stall_s)} in all. Spurious repeats, keep-alives, probes and "
-            "reordering are not counted."
+            f"{found.lost[0]} segments to the server of this leg and {found.lost[1]} back were sent again; "
+            f"the streams stood still for {claims.seconds(found.stall_s)} in all. Spurious repeats, "
+            "keep-alives, probes and reordering are not counted."
         ),
         remedy=remedy,
         exchanges=exchanges,

@@ -17,7 +17,12 @@ from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
 from pcapdiag.wire import Span
 
-LOSS_EVENTS = (t.EVENT_RETRANSMISSION, t.EVENT_LOST_BEFORE, t.EVENT_SYN_RETRANSMISSION, t.EVENT_SYNACK_RETRANSMISSION)
+LOSS_EVENTS = (
+    t.EVENT_RETRANSMISSION,
+    t.EVENT_LOST_BEFORE,
+    t.EVENT_SYN_RETRANSMISSION,
+    t.EVENT_SYNACK_RETRANSMISSION,
+)
 
 
 MIN_HANDSHAKES = 3  # connections with a SYN lost: each costs a second, so fewer of them say something
@@ -38,8 +43,13 @@ class Losses:
     stall_s: float
 
     @property
+    def worse(self) -> int:
+        """The direction that lost the larger share: 0 to the server, 1 from it."""
+        return int(self.lost[1] * self.sent[0] > self.lost[0] * self.sent[1])
+
+    @property
     def rate(self) -> float:
-        return sum(self.lost) / max(sum(self.sent), 1)
+        return self.lost[self.worse] / max(self.sent[self.worse], 1)
 
 
 def on_leg(traffic: Traffic, leg: int, profile: Profile) -> Losses | None:
@@ -54,7 +64,9 @@ def on_leg(traffic: Traffic, leg: int, profile: Profile) -> Losses | None:
     lossy = _above(traffic, every, lost, profile)
     if not lossy:
         peers = [every[peer[every] == p] for p in np.unique(peer[hit])]
-        every = np.concatenate([[], *(rows for rows in peers if _above(traffic, rows, lost, profile))]).astype("i8")
+        every = np.concatenate(
+            [[], *(rows for rows in peers if _above(traffic, rows, lost, profile))]
+        ).astype("i8")
         if not len(every):
             return None
         hit = np.intersect1d(hit, every)
@@ -71,13 +83,15 @@ def on_leg(traffic: Traffic, leg: int, profile: Profile) -> Losses | None:
 
 
 def _above(traffic: Traffic, rows: np.ndarray, lost: np.ndarray, profile: Profile) -> bool:
-    """Whether these connections together lost more than is worth a warning."""
+    """Whether these connections together lost more, one way, than is worth a warning."""
     connections = traffic.connections[rows]
-    sent = int(connections["client_packets"].sum(dtype="i8") + connections["server_packets"].sum(dtype="i8"))
-    total = int(lost[rows].sum(dtype="i8"))
     shaken = int(np.count_nonzero((connections["syns"] > 1) & lost[rows].any(axis=1)))
-    enough = total >= profile.loss_min_segments or shaken >= MIN_HANDSHAKES
-    return enough and total > profile.loss_rate_warning * sent
+    for direction, packets in enumerate(("client_packets", "server_packets")):
+        total = int(lost[rows, direction].sum(dtype="i8"))
+        enough = total >= profile.loss_min_segments or shaken >= MIN_HANDSHAKES
+        if enough and total > profile.loss_rate_warning * int(connections[packets].sum(dtype="i8")):
+            return True
+    return False
 
 
 def _lost(traffic: Traffic, leg: int) -> np.ndarray:
@@ -92,7 +106,9 @@ def _lost(traffic: Traffic, leg: int) -> np.ndarray:
     # Of a connection captured twice, a repeat that cost no time is the second copy of one packet.
     copies = (connections["flags"][troubles["connection"]] & t.CONN_DUPLICATES) != 0
     copies &= troubles["stall_us"] < repeats * 1000
-    lost[troubles["connection"], troubles["direction"]] = np.where(copies, 0, np.maximum(repeats - unanswered, 0))
+    lost[troubles["connection"], troubles["direction"]] = np.where(
+        copies, 0, np.maximum(repeats - unanswered, 0)
+    )
     # A receiver that has closed its window drops what it cannot hold: the network lost nothing.
     full = troubles["zero_windows"] > 0
     lost[troubles["connection"][full], 1 - troubles["direction"][full]] = 0
@@ -139,7 +155,9 @@ def _span(traffic: Traffic, row: int) -> Span:
     trouble = traffic.troubles[row]
     connection = int(trouble["connection"])
     last = int(traffic.connections[connection]["last_frame"])
-    return Span(connection, int(trouble["first_trouble_frame"]), min(int(trouble["last_trouble_frame"]) + NEAR, last))
+    return Span(
+        connection, int(trouble["first_trouble_frame"]), min(int(trouble["last_trouble_frame"]) + NEAR, last)
+    )
 
 
 def _is_duplicate(sack: tuple[tuple[int, int], ...], ack: int) -> bool:
@@ -204,7 +222,11 @@ def stalled(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     result = np.zeros(len(rows), "?")
     for i, row in enumerate(rows.tolist()):
         connection = int(traffic.exchanges["connection"][row])
-        lasted_us = (int(traffic.connections["last_ns"][connection]) - int(traffic.exchanges["start_ns"][row])) // 1000
+        lasted_us = (
+            int(traffic.connections["last_ns"][connection]) - int(traffic.exchanges["start_ns"][row])
+        ) // 1000
         troubles = (traffic.trouble_of.get((connection, direction)) for direction in (0, 1))
-        result[i] = any(trouble is not None and 2 * int(trouble["stall_us"]) > lasted_us for trouble in troubles)
+        result[i] = any(
+            trouble is not None and 2 * int(trouble["stall_us"]) > lasted_us for trouble in troubles
+        )
     return result

@@ -24,8 +24,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from pcapdiag import tables as t
 from pcapdiag.causes import claims, endings, reading
 from pcapdiag.causes.cause import Cause, Finding, Severity
@@ -53,10 +51,7 @@ CAUSE = Cause(
 
 
 def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
-    exchanges = traffic.exchanges
-    mask = traffic.exchange_leg == t.LEG_BACKEND
-    mask &= ((exchanges["flags"] & t.RSP_BAD) != 0) | (exchanges["response_ended"] == t.END_MALFORMED)
-    rows = np.flatnonzero(mask)
+    rows = endings.flagged(traffic, t.RSP_BAD, t.LEG_BACKEND)
     rows = rows[endings.readable(traffic, rows)]
     if not len(rows):
         return
@@ -76,10 +71,11 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         explanation=(
             "HTTP/1.1 does not allow what the backend sent"
             + (f": {'; '.join(reasons)}." if reasons else ".")
-            + f" {profile.title} answers 502 when it cannot read a response, or cuts one it had begun to relay."
+            + f" {profile.title} answers 502 to such a response, or cuts one it had begun to relay."
         ),
         remedy=(
-            f"Ask {names[0]} directly (curl --http1.1 --raw -i) and correct the code that writes these bytes.",
+            f"Ask {names[0]} directly (curl --http1.1 --raw -i) and correct the code that writes these "
+            "bytes.",
             "If they belong to another protocol, correct the target group's port or protocol.",
         ),
         exchanges=rows,

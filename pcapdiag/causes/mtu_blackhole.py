@@ -54,7 +54,10 @@ CAUSE = Cause(
     ),
     mistaken_for=(
         ("backend-packet-loss", "only large segments are lost, and always"),
-        ("backend-response-timeout", "the backend never got the whole request, or its response never arrived"),
+        (
+            "backend-response-timeout",
+            "the backend never got the whole request, or its response never arrived",
+        ),
     ),
 )
 
@@ -86,16 +89,20 @@ def _on_leg(traffic: Traffic, leg: int, holes: paths.Blackholes, chosen: np.ndar
         CAUSE,
         leg,
         title=(
-            f"{claims.of_requests(traffic, leg)} hung: segments of {lost:,} bytes {way} {what} never arrive{passes}"
+            f"{claims.of_requests(traffic, leg)} hung: segments of {lost:,} bytes {way} {what} never "
+            f"arrive{passes}"
         ),
         explanation=(
-            f"On {claims.plural(len(connections), 'connection')} segments of {lost:,} bytes and more were sent again and "
-            f"again, or left a hole that was never filled{passes} between the same addresses: what is lost depends on size."
-            + (f" A router said that the path's MTU is {mtu} bytes." if mtu else "")
+            f"On {claims.plural(len(connections), 'connection')} segments of {lost:,} bytes and more were "
+            f"sent again and again, or left a hole that was never filled{passes} between the same "
+            "addresses: what is lost "
+            "depends on size." + (f" A router said that the path's MTU is {mtu} bytes." if mtu else "")
         ),
         remedy=(
-            "Let ICMP type 3 code 4 (IPv6 type 2) through every security group, network ACL and firewall on the path.",
-            "Lower the MTU of the sending interface, or clamp the MSS to the path's (iptables --clamp-mss-to-pmtu).",
+            "Let ICMP type 3 code 4 (IPv6 type 2) through every security group, network ACL and firewall "
+            "on the path.",
+            "Lower the MTU of the sending interface, or clamp the MSS to the path's (iptables "
+            "--clamp-mss-to-pmtu).",
             "On Linux senders, net.ipv4.tcp_mtu_probing=1 finds the size without ICMP.",
         ),
         exchanges=exchanges,
@@ -115,18 +122,29 @@ def _on_leg(traffic: Traffic, leg: int, holes: paths.Blackholes, chosen: np.ndar
 def _stuck(traffic: Traffic, connections: np.ndarray, sent_on: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The exchanges of these connections that hung, and the connections on which a request never got in.
 
-    Where the large segments were sent, the last exchange waits for them, whole as it looks there.
+    A message with a hole in it, or not acknowledged, may look whole where it was recorded.
     """
     rows, bare = [], []
     for connection in connections.tolist():
         own = np.fromiter(traffic.of_connection(connection), "i8")
         hung = ~(endings.request_whole(traffic, own) & endings.response_whole(traffic, own))
-        if len(own) and connection in sent_on:
+        if len(own) and (connection in sent_on or _has_hole(traffic, int(own[-1]))):
             hung[-1] = True
         rows += own[hung].tolist()
         if not hung.any():
             bare.append(connection)
     return np.array(rows, "i8"), np.array(bare, "i8")
+
+
+def _has_hole(traffic: Traffic, row: int) -> bool:
+    """Whether bytes of this exchange, its connection's last, are among those that never arrived."""
+    exchange = traffic.exchanges[row]
+    connection = int(exchange["connection"])
+    events = traffic.events_of(connection)
+    holes = events[events["kind"] == t.EVENT_GAP]
+    sent = int(traffic.connections["client_bytes"][connection])
+    begins_at = sent - int(exchange["request_head"]) - int(exchange["request_body"])
+    return bool(((holes["direction"] == 1) | (holes["a"] >= begins_at)).any())
 
 
 def _told_by_icmp(traffic: Traffic, connections: np.ndarray) -> int:

@@ -68,15 +68,12 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         t.LEG_FRONTEND,
         title=(
             f"{claims.of_requests(traffic, t.LEG_FRONTEND)} were refused by the load balancer with no "
-            "backend "
-            f"asked{claims.answers({str(s): 1 for s in traffic.exchanges['status'][rows].tolist()})}"
+            f"backend asked{claims.answers({str(s): 1 for s in traffic.exchanges['status'][rows].tolist()})}"
         ),
         explanation=(
             f"The answers came within {claims.seconds(longest_s)}, and the backend leg shows neither a "
-            "connection "
-            f"attempt nor a request for them, while it carried {served:,} others. The most frequent target "
-            "is "
-            f"{most}."
+            f"connection attempt nor a request for them, while it carried {served:,} others. The most "
+            f"frequent target is {most}."
         ),
         remedy=(
             f"Look at the target group of the rule that {most} matches: registered targets, weights, zones.",

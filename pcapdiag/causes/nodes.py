@@ -13,7 +13,9 @@ def silent(traffic: Traffic, unanswered: np.ndarray) -> np.ndarray:
     """Whether each unanswered connection went to an address of the load balancer that answered nobody, while
     another of its addresses answered on the same port."""
     result = np.zeros(len(unanswered), "?")
-    own = np.array([row for row, address in enumerate(traffic.addresses) if address in set(traffic.alb)], "i8")
+    own = np.array(
+        [row for row, address in enumerate(traffic.addresses) if address in set(traffic.alb)], "i8"
+    )
     if len(own) < 2 or not len(unanswered):
         return result
     connections = traffic.connections
@@ -32,6 +34,8 @@ def tries_by_address(traffic: Traffic) -> dict[str, tuple[int, int]]:
     unanswered = attempts.unanswered(traffic, t.LEG_FRONTEND)
     tried: dict[str, tuple[int, int]] = {}
     for row, address in enumerate(traffic.addresses):
-        if address in traffic.alb and (total := int(np.count_nonzero(mine & (traffic.connections["server"] == row)))):
+        if address in traffic.alb and (
+            total := int(np.count_nonzero(mine & (traffic.connections["server"] == row)))
+        ):
             tried[address] = total, int(np.count_nonzero(traffic.connections["server"][unanswered] == row))
     return tried

@@ -20,6 +20,7 @@ from pcapdiag.traffic import Traffic
 # One vantage point's clock orders what it sees; a millisecond allows for the order of two interfaces.
 SLACK_NS = 1_000_000
 MAX_IN_FLIGHT = 1000  # failed requests looked at for one attempt
+MAX_COMPARED = 32  # of them, those it may belong to: the nearest before it
 
 
 def frontend_rows(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
@@ -31,7 +32,7 @@ def frontend_rows(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
 
 
 def statuses(traffic: Traffic, rows: np.ndarray) -> dict[str, int]:
-    """How often the client saw each status, "none" for no answer; what the capture does not show is left out."""
+    """How often the client saw each status, "none" for no answer; what was not captured is left out."""
     rows = np.asarray(rows, "i8")
     seen = frontend_rows(traffic, rows)
     # Without the frontend, a backend's own answer is the best that is known of what the client got.
@@ -49,7 +50,10 @@ def healed(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     front = traffic.exchanges[seen[known]]
     whole = (front["response_ended"] == t.END_COMPLETE) | (front["response_ended"] == t.END_UPGRADED)
     result = np.zeros(len(rows), "?")
-    result[known] = whole & (front["status"] < 500) & (traffic.exchange_leg[rows[known]] == t.LEG_BACKEND)
+    sound = (front["status"] >= 100) & (
+        front["status"] < 500
+    )  # a status line that cannot be read is no answer
+    result[known] = whole & sound & (traffic.exchange_leg[rows[known]] == t.LEG_BACKEND)
     return result
 
 
@@ -66,11 +70,12 @@ def left_early(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     """Whether the client closed before it had the whole response of each of these exchanges.
 
     A client that ended its own direction only and goes on reading has not left: it acknowledges the
-    response to its end, and sends no reset.
+    response to its end, and sends no reset. One that closes upon bytes that are no response was driven away.
     """
     exchanges = traffic.exchanges[rows]
     connections = traffic.connections[exchanges["connection"]]
     first = (connections["closed_by"] == endings.CLIENT) & (exchanges["next"] == t.NONE)
+    first &= exchanges["response_ended"] != t.END_MALFORMED
     whole = endings.response_whole(traffic, rows)
     reset = (connections["flags"] & t.CONN_RST_CLIENT) != 0
     ended = (connections["flags"] & (t.CONN_FIN_SERVER | t.CONN_RST_SERVER)) != 0
@@ -87,7 +92,9 @@ def sent_to_nobody(traffic: Traffic, leg: int) -> np.ndarray:
     connections = traffic.connections
     suspect = endings.connections_on(traffic, leg)
     suspect &= (connections["flags"] & t.CONN_RST_CLIENT) != 0
-    suspect &= (connections["closed_by"] == endings.CLIENT) & (connections["server_acked"] < connections["server_bytes"])
+    suspect &= (connections["closed_by"] == endings.CLIENT) & (
+        connections["server_acked"] < connections["server_bytes"]
+    )
     if not suspect.any():
         return np.zeros(0, "i8")
     exchanges = traffic.exchanges
@@ -97,7 +104,7 @@ def sent_to_nobody(traffic: Traffic, leg: int) -> np.ndarray:
 
 
 def requests_behind(traffic: Traffic, connections: np.ndarray) -> np.ndarray:
-    """For each backend connection that carried no exchange, the frontend request that failed with it, or NONE.
+    """For each backend connection without an exchange, the frontend request that failed with it, or NONE.
 
     A request is asked about only if the load balancer itself answered it with a 5xx, or not at all. Each
     attempt takes a request of its own while there is one; further attempts of one request share it.
@@ -106,28 +113,43 @@ def requests_behind(traffic: Traffic, connections: np.ndarray) -> np.ndarray:
     candidates = unserved(traffic) if len(connections) else connections
     if not len(candidates):
         return result
-    answered_ns = _answered_ns(traffic, candidates)
-    order = np.argsort(answered_ns, kind="stable")
-    candidates, answered_ns = candidates[order], answered_ns[order]
+    ends_ns = answered_ns(traffic, candidates)
+    order = np.argsort(ends_ns, kind="stable")
+    candidates, ends_ns = candidates[order], ends_ns[order]
     started_ns = traffic.exchanges["start_ns"][candidates]
     vantage = traffic.connections["vantage"][traffic.exchanges["connection"][candidates]].astype("i8")
-    taken: set[int] = set()
-    for i in np.argsort(traffic.connections["last_ns"][connections], kind="stable").tolist():
+    fits: dict[int, list[int]] = {}
+    holder: dict[int, int] = {}
+    for i in np.argsort(traffic.connections["first_ns"][connections], kind="stable").tolist():
         attempt = traffic.connections[connections[i]]
         # Of two vantage points, the legs' estimate says how far the backend's clock is ahead.
         ahead_ns, known = _clocks(traffic, int(attempt["vantage"]))
         tried_ns = int(attempt["last_ns"]) - int(ahead_ns.max())
-        first = int(np.searchsorted(answered_ns, tried_ns - SLACK_NS))
+        first = int(np.searchsorted(ends_ns, tried_ns - SLACK_NS))
         window = slice(first, first + MAX_IN_FLIGHT)
         begun_ns = int(attempt["first_ns"]) - ahead_ns[vantage[window]]
-        fits = (started_ns[window] <= begun_ns + SLACK_NS) & known[vantage[window]]
-        fits &= answered_ns[window] >= int(attempt["last_ns"]) - ahead_ns[vantage[window]] - SLACK_NS
-        fitting = (first + np.flatnonzero(fits)).tolist()
-        chosen = next((n for n in fitting if n not in taken), fitting[0] if fitting else None)
-        if chosen is not None:
-            taken.add(chosen)
-            result[i] = candidates[chosen]
+        fit = (started_ns[window] <= begun_ns + SLACK_NS) & known[vantage[window]]
+        fit &= ends_ns[window] >= int(attempt["last_ns"]) - ahead_ns[vantage[window]] - SLACK_NS
+        fitting = first + np.flatnonzero(fit)
+        # The load balancer tries as soon as it has the request: the nearest before.
+        fits[i] = fitting[np.argsort(-started_ns[fitting], kind="stable")][:MAX_COMPARED].tolist()
+        if not _seat(i, fits, holder, set()) and fits[i]:
+            result[i] = candidates[fits[i][0]]
+    for request, i in holder.items():
+        result[i] = candidates[request]
     return result
+
+
+def _seat(attempt: int, fits: dict[int, list[int]], holder: dict[int, int], tried: set[int]) -> bool:
+    """Give an attempt a request of its own among those that fit it, moving others to another of theirs."""
+    for request in fits[attempt]:
+        if request in tried or len(tried) >= MAX_COMPARED:
+            continue
+        tried.add(request)
+        if request not in holder or _seat(holder[request], fits, holder, tried):
+            holder[request] = attempt
+            return True
+    return False
 
 
 @dataclass(frozen=True)
@@ -151,11 +173,11 @@ def _clocks(traffic: Traffic, vantage: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def of_attempts(traffic: Traffic, connections: np.ndarray) -> Attempts:
-    """The failed requests behind these attempts; without a frontend to look at, the attempts stand for them."""
+    """The failed requests behind these attempts; without a frontend, the attempts stand for them."""
     behind = requests_behind(traffic, connections)
     known = behind != t.NONE
     waited_s = np.full(len(connections), np.nan)
-    waited_ns = _answered_ns(traffic, behind[known]) - traffic.connections["first_ns"][connections[known]]
+    waited_ns = answered_ns(traffic, behind[known]) - traffic.connections["first_ns"][connections[known]]
     waited_s[known] = waited_ns / 1e9
     if known.any():
         return Attempts(np.unique(behind[known]).astype("i8"), connections[:0], None, waited_s)
@@ -163,7 +185,7 @@ def of_attempts(traffic: Traffic, connections: np.ndarray) -> Attempts:
     return Attempts(connections[:0], connections, Severity.WARNING if frontend_seen else None, waited_s)
 
 
-def _answered_ns(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+def answered_ns(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     """When each request was answered, or its connection closed without an answer."""
     began_ns = endings.answer_ns(traffic, rows)
     return np.where(began_ns == 0, endings.close_ns(traffic, rows), began_ns)
@@ -196,14 +218,16 @@ def made_by_alb(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
 
 
 def connecting_meanwhile(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
-    """Whether the load balancer opened a backend connection, on which no request was seen, while each of these
-    frontend requests waited for its answer."""
-    connections = traffic.connections
-    bare = np.flatnonzero((traffic.leg == t.LEG_BACKEND) & (connections["exchanges"] == 0))
-    opened_ns = np.sort(connections["first_ns"][bare])
-    answered_ns = _answered_ns(traffic, rows)
+    """Whether the load balancer tried a backend while each of these frontend requests waited, and for
+    no other known request: it opened a connection that carried none, or sent one that nobody could join."""
+    connections, exchanges = traffic.connections, traffic.exchanges
+    bare = (traffic.leg == t.LEG_BACKEND) & (connections["exchanges"] == 0)
+    stray = (traffic.exchange_leg == t.LEG_BACKEND) & (traffic.peer == t.NONE)
+    stray &= (exchanges["flags"] & t.REQ_HEALTH) == 0
+    opened_ns = np.sort(np.concatenate([connections["first_ns"][bare], exchanges["start_ns"][stray]]))
+    until_ns = answered_ns(traffic, rows)
     first = np.searchsorted(opened_ns, traffic.exchanges["start_ns"][rows])
-    return first < np.searchsorted(opened_ns, answered_ns)
+    return first < np.searchsorted(opened_ns, until_ns)
 
 
 def backend_status(traffic: Traffic, rows: np.ndarray) -> np.ndarray:

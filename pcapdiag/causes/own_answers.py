@@ -1,9 +1,10 @@
 """Answers that the load balancer made by itself: whether any backend was asked for them.
 
-Where the backend leg is in the capture it tells. A backend was asked when one of its exchanges carries the
-request (``Traffic.peer``), and may have been when the load balancer opened a connection, or sent a request
-that belongs to nobody, between the request and its answer. Where that leg is missing, only the Server field
-tells, and only of those backends whose name no load balancer bears.
+Where the backend leg was captured beside the frontend it tells: a backend was asked when one of its exchanges
+carries the request (``Traffic.peer``), and may have been when the load balancer opened a connection, or sent
+a request that belongs to nobody, between the request and its answer. A backend's own host sees only what that
+backend was asked, so another vantage point tells nothing of the sort. Then only the Server field does, of
+those backends whose name no load balancer bears.
 """
 
 from __future__ import annotations
@@ -16,24 +17,25 @@ from pcapdiag.profiles import Profile, load_profile
 from pcapdiag.traffic import Traffic
 
 
-def backend_seen(traffic: Traffic) -> bool:
-    """Whether the backend leg is in the capture."""
-    return bool((traffic.leg == t.LEG_BACKEND).any())
-
-
 def refused(traffic: Traffic, *statuses: int) -> np.ndarray:
-    """Rows of frontend exchanges answered with one of these statuses (with any of 400 and above, if none)."""
-    rows = np.flatnonzero(traffic.exchanges["status"] >= 400)
-    rows = rows[traffic.exchange_leg[rows] != t.LEG_BACKEND]
+    """Rows of frontend exchanges answered with one of these statuses (any of 400 and above, if none)."""
+    rows = endings.errors(traffic, t.LEG_FRONTEND)
     rows = rows[endings.has_flag(traffic, rows, t.REQ_SEEN)]
     return rows[np.isin(traffic.exchanges["status"][rows], statuses)] if statuses else rows
 
 
+def backend_beside(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether the backend leg was captured at the same place as each of these frontend requests."""
+    seen = np.zeros(256, "?")
+    if len(rows):
+        seen[traffic.connections["vantage"][traffic.leg == t.LEG_BACKEND]] = True
+    return seen[_vantage(traffic, rows)]
+
+
 def by_itself(traffic: Traffic, profile: Profile, rows: np.ndarray) -> np.ndarray:
     """Whether no backend is known to have answered each of these frontend requests."""
-    if backend_seen(traffic):
-        return traffic.peer[rows] == t.NONE
-    return ~by_backend_name(traffic, profile, rows)
+    told = backend_beside(traffic, rows) | ~by_backend_name(traffic, profile, rows)
+    return (traffic.peer[rows] == t.NONE) & told
 
 
 def by_backend_name(traffic: Traffic, profile: Profile, rows: np.ndarray) -> np.ndarray:
@@ -47,22 +49,16 @@ def by_backend_name(traffic: Traffic, profile: Profile, rows: np.ndarray) -> np.
 
 
 def asked_nobody(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
-    """Whether the backend leg shows that nobody was asked for each of these frontend requests.
+    """Whether the backend leg, beside the frontend, shows that nobody was asked for each of these requests.
 
     Connections in which nothing can be read (TLS, HTTP/2) may have carried any request while they lasted.
     """
-    result = np.zeros(len(rows), "?")
-    if not len(rows) or not backend_seen(traffic):
-        return result
-    exchanges = traffic.exchanges[rows]
-    started_ns, answered_ns = exchanges["start_ns"], endings.answer_ns(traffic, rows)
-    vantage = traffic.connections["vantage"][exchanges["connection"]]
-    for number in np.unique(vantage).tolist():
-        mine = np.flatnonzero((vantage == number) & (answered_ns != 0) & (traffic.peer[rows] == t.NONE))
-        spans = _stray_spans_ns(traffic, number)
-        if spans is None:
-            continue
-        begins_ns, ends_ns = spans
+    started_ns, answered_ns = traffic.exchanges["start_ns"][rows], endings.answer_ns(traffic, rows)
+    result = (traffic.peer[rows] == t.NONE) & (answered_ns != 0) & backend_beside(traffic, rows)
+    vantage = _vantage(traffic, rows)
+    for number in np.unique(vantage[result]).tolist():
+        mine = np.flatnonzero(result & (vantage == number))
+        begins_ns, ends_ns = _stray_spans_ns(traffic, number)
         # A span meets the wait when it began before the answer and had not ended before the request.
         begun = np.searchsorted(np.sort(begins_ns), answered_ns[mine] + outcome.SLACK_NS, side="right")
         over = np.searchsorted(np.sort(ends_ns), started_ns[mine] - outcome.SLACK_NS, side="left")
@@ -70,31 +66,19 @@ def asked_nobody(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     return result
 
 
-def _stray_spans_ns(traffic: Traffic, vantage: int) -> tuple[np.ndarray, np.ndarray] | None:
-    """When backends were spoken to for nobody known, by the clock of this vantage point; None if unknown."""
+def _stray_spans_ns(traffic: Traffic, vantage: int) -> tuple[np.ndarray, np.ndarray]:
+    """From when to when backends were spoken to for nobody known, as this vantage point saw it."""
     connections, exchanges = traffic.connections, traffic.exchanges
-    on_backend = np.flatnonzero(traffic.leg == t.LEG_BACKEND)
-    ahead_ns = _ahead_ns(traffic, vantage, np.unique(connections["vantage"][on_backend]))
-    if ahead_ns is None:
-        return None
-    empty = on_backend[connections["exchanges"][on_backend] == 0]
+    empty = np.flatnonzero((traffic.leg == t.LEG_BACKEND) & (connections["exchanges"] == 0))
+    empty = empty[connections["vantage"][empty] == vantage]
     readable = np.isin(connections["protocol"][empty], (t.PROTOCOL_HTTP, t.PROTOCOL_NONE))
-    until_ns = np.where(readable, connections["first_ns"][empty], connections["last_ns"][empty])
+    opened_ns = connections["first_ns"][empty]
+    until_ns = np.where(readable, opened_ns, connections["last_ns"][empty])
     stray = np.flatnonzero((traffic.exchange_leg == t.LEG_BACKEND) & (traffic.peer == t.NONE))
-    stray = stray[~endings.has_flag(traffic, stray, t.REQ_HEALTH)]
-    asked_ns = exchanges["start_ns"][stray] - ahead_ns[connections["vantage"][exchanges["connection"][stray]]]
-    behind_ns = ahead_ns[connections["vantage"][empty]]
-    begins_ns = np.concatenate([connections["first_ns"][empty] - behind_ns, asked_ns])
-    return begins_ns, np.concatenate([until_ns - behind_ns, asked_ns])
+    stray = stray[~endings.has_flag(traffic, stray, t.REQ_HEALTH) & (_vantage(traffic, stray) == vantage)]
+    asked_ns = exchanges["start_ns"][stray]
+    return np.concatenate([opened_ns, asked_ns]), np.concatenate([until_ns, asked_ns])
 
 
-def _ahead_ns(traffic: Traffic, vantage: int, others: np.ndarray) -> np.ndarray | None:
-    """How far the clocks of these vantage points are ahead of this one's; None when one is not known."""
-    ahead_ns = np.zeros(256, "i8")
-    for other in others.tolist():
-        if other == vantage:
-            continue
-        if (vantage, other) not in traffic.clock_offsets_ns:
-            return None
-        ahead_ns[other] = traffic.clock_offsets_ns[vantage, other][0]
-    return ahead_ns
+def _vantage(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    return traffic.connections["vantage"][traffic.exchanges["connection"][rows]]

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pcapdiag import tables as t
 from pcapdiag.causes import endings
 from pcapdiag.traffic import Traffic
 
@@ -52,7 +51,9 @@ def blackholes(traffic: Traffic) -> Blackholes:
     over = (ends["closed_by"] != 255) | unacked | (waited_ns > PATIENCE_NS)
     found = large & over
     found[found] &= _alive(traffic, connections[found], directions[found])
-    return Blackholes(connections[found].astype("i8"), directions[found], lost[found], passed[found], unacked[found])
+    return Blackholes(
+        connections[found].astype("i8"), directions[found], lost[found], passed[found], unacked[found]
+    )
 
 
 def path_keys(traffic: Traffic, connections: np.ndarray, directions: np.ndarray | int) -> np.ndarray:
@@ -85,12 +86,16 @@ def _largest_passed(traffic: Traffic, connections: np.ndarray, directions: np.nd
 
 
 def _alive(traffic: Traffic, connections: np.ndarray, directions: np.ndarray) -> np.ndarray:
-    """Whether the receiver was there all the while: it sent duplicate ACKs, or was served on another connection."""
+    """Whether the receiver was there all the while: it sent duplicate ACKs, or talked elsewhere."""
     result = np.zeros(len(connections), "?")
     near = _same_addresses(traffic, connections)
     keys = path_keys(traffic, near, 0)
     ends = traffic.connections[near]
-    served = (ends["client_bytes"] > 0) & (ends["server_bytes"] > 0) & (ends["client_acked"] == ends["client_bytes"])
+    served = (
+        (ends["client_bytes"] > 0)
+        & (ends["server_bytes"] > 0)
+        & (ends["client_acked"] == ends["client_bytes"])
+    )
     for i, (connection, direction) in enumerate(zip(connections.tolist(), directions.tolist(), strict=True)):
         back = traffic.trouble_of.get((connection, 1 - direction))
         if back is not None and back["duplicate_acks"] > 0:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from pcapdiag import tables as t
 from pcapdiag.traffic import Traffic
 from pcapdiag.wire import Span, in_order
 
@@ -13,7 +14,7 @@ MAX_READ = 5
 MAX_FIRST_BYTES = 200  # messages whose first bytes are looked at
 
 
-def wire(traffic: Traffic) -> Any:  # noqa: ANN401
+def wire(traffic: Traffic) -> Any:
     """What reads packets again (``pcapdiag.wire.Wire``), or None when the files are not at hand."""
     return getattr(traffic, "wire", None)
 
@@ -63,7 +64,9 @@ def first_bytes(traffic: Traffic, rows: np.ndarray) -> dict[int, bytes]:
     spans = {row: Span(int(exchanges["connection"][row]), frame, frame) for row, frame in frames.items()}
     packets = reader.collect(list(spans.values()))
     return {
-        row: in_order(p for p in packets.get(span.connection, ()) if p.direction == 0 and p.running == span.first_frame)
+        row: in_order(
+            p for p in packets.get(span.connection, ()) if p.direction == 0 and p.running == span.first_frame
+        )
         for row, span in spans.items()
     }
 
@@ -71,3 +74,10 @@ def first_bytes(traffic: Traffic, rows: np.ndarray) -> dict[int, bytes]:
 def begins_tls(data: bytes) -> bool:
     """Whether these bytes begin a TLS handshake record (RFC 8446 section 5.1)."""
     return len(data) > 2 and data[0] == 22 and data[1] == 3
+
+
+def are_tls(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether what stands for each of these requests is a TLS handshake."""
+    garbled = (traffic.exchanges["flags"][rows] & t.REQ_GARBLED) != 0
+    data = first_bytes(traffic, rows[garbled])
+    return garbled & np.fromiter((begins_tls(data.get(row, b"")) for row in rows.tolist()), "?", len(rows))

@@ -36,7 +36,12 @@ CAUSE = Cause(
     Severity.ERROR,
     legs=("frontend",),
     statuses=(400,),
-    outranks=("malformed-request", "client-closed-before-request", "backend-response-timeout", "backend-error-status"),
+    outranks=(
+        "malformed-request",
+        "client-closed-before-request",
+        "backend-response-timeout",
+        "backend-error-status",
+    ),
     mistaken_for=(
         ("client-closed-before-request", "the client ended its side in order, just short of the length"),
         ("request-timeout", "the client had ended its side; nothing more could come"),
@@ -63,14 +68,18 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         traffic,
         CAUSE,
         t.LEG_FRONTEND,
-        title=f"{claims.of_requests(traffic, t.LEG_FRONTEND)} from {claims.who(names, 'clients')} had a body {how}",
+        title=(
+            f"{claims.of_requests(traffic, t.LEG_FRONTEND)} of {claims.who(names, 'clients')} "
+            f"had a body {how}"
+        ),
         explanation=(
-            f"{len(short)} ended by the client's FIN short of their Content-Length; after {len(beyond)} the client sent "
-            "bytes that begin no valid request."
+            f"{len(short)} ended by the client's FIN short of their Content-Length; after {len(beyond)} the "
+            "client sent bytes that begin no valid request."
         ),
         remedy=(
             "Correct the client: let its HTTP library compute Content-Length from the bytes it sends.",
-            "Compare characters and bytes of a body that is not plain ASCII; look for proxies that rewrite bodies.",
+            "Compare characters and bytes of a body that is not plain ASCII; look for proxies that rewrite "
+            "bodies.",
         ),
         exchanges=rows,
         severity=Severity.WARNING if harmless.all() else None,
@@ -92,9 +101,7 @@ def _short(traffic: Traffic) -> np.ndarray:
 
 def _beyond(traffic: Traffic) -> np.ndarray:
     """Rows of requests followed by bytes that begin none; or of the refusal that those bytes got."""
-    mask = endings.on_leg(traffic, t.LEG_FRONTEND)
-    mask &= (traffic.exchanges["flags"] & t.REQ_EXTRA) != 0
-    rows = np.flatnonzero(mask)
+    rows = endings.flagged(traffic, t.REQ_EXTRA, t.LEG_FRONTEND)
     rows = rows[endings.readable(traffic, rows)]
     following = traffic.exchanges["next"][rows]
     refused = np.zeros(len(rows), "?")

@@ -27,7 +27,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pcapdiag import tables as t
-from pcapdiag.causes import claims, own_answers, reading
+from pcapdiag.causes import claims, endings, own_answers, reading
 from pcapdiag.causes.cause import Cause, Finding, Severity
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
@@ -37,7 +37,12 @@ CAUSE = Cause(
     Severity.ERROR,
     legs=("frontend", "backend"),
     statuses=(400, 413, 431),
-    outranks=("malformed-request", "alb-policy-response", "backend-error-status"),
+    outranks=(
+        "malformed-request",
+        "client-closed-before-request",
+        "alb-policy-response",
+        "backend-error-status",
+    ),
     mistaken_for=(
         ("malformed-request", "its size is over the load balancer's limit"),
         ("uri-too-long", "the answer is not 414"),
@@ -56,8 +61,8 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     rows = rows[named | _over_limit(traffic, profile, rows)]
     if len(rows):
         yield _at_frontend(traffic, profile, rows)
-    by_backend = np.flatnonzero(traffic.exchanges["status"] == HEADER_TOO_LARGE)
-    by_backend = by_backend[traffic.exchange_leg[by_backend] == t.LEG_BACKEND]
+    by_backend = endings.errors(traffic, t.LEG_BACKEND)
+    by_backend = by_backend[traffic.exchanges["status"][by_backend] == HEADER_TOO_LARGE]
     if len(by_backend):
         yield _by_backend(traffic, by_backend)
 
@@ -74,8 +79,7 @@ def _at_frontend(traffic: Traffic, profile: Profile, rows: np.ndarray) -> Findin
         t.LEG_FRONTEND,
         title=(
             f"{claims.of_requests(traffic, t.LEG_FRONTEND)} from {claims.who(names, 'clients')} had too "
-            "large a "
-            f"header: {size} ({profile.title}: {_spoken(limits)})"
+            f"large a header: {size} ({profile.title}: {_spoken(limits)})"
         ),
         explanation=(
             "The header is over the limit, and the load balancer refused the request itself"
@@ -83,8 +87,7 @@ def _at_frontend(traffic: Traffic, profile: Profile, rows: np.ndarray) -> Findin
         ),
         remedy=(
             f"Make {name or 'the header'} smaller: expire cookies, narrow their path and domain, keep state "
-            "on "
-            "the server, put less into tokens.",
+            "on the server, put less into tokens.",
             "The clouds' limits are fixed; nginx has large_client_header_buffers, HAProxy tune.bufsize.",
         ),
         exchanges=rows,

@@ -47,7 +47,8 @@ SILENCE_S = 1.0  # a server that hangs up sooner is not tired of waiting
 
 def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     rows = endings.unfinished(traffic, t.LEG_FRONTEND)
-    rows = rows[~endings.request_whole(traffic, rows) & ~endings.has_flag(traffic, rows, t.REQ_GARBLED)]
+    rows = rows[~endings.request_whole(traffic, rows) & ~endings.hidden(traffic, rows)]
+    rows = rows[~endings.has_flag(traffic, rows, t.REQ_GARBLED)]
     status = traffic.exchanges["status"][rows]
     silence_s = _silence_s(traffic, rows)
     hung_up = (status == 0) & (endings.closed_by(traffic, rows) == endings.SERVER) & (silence_s >= SILENCE_S)
@@ -65,15 +66,16 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         CAUSE,
         t.LEG_FRONTEND,
         title=(
-            f"{claims.of_requests(traffic, t.LEG_FRONTEND)} from {claims.who(names, 'clients')} stayed unfinished: the load "
-            f"balancer gave up after {claims.seconds(median_s)}{yard}"
+            f"{claims.of_requests(traffic, t.LEG_FRONTEND)} from {claims.who(names, 'clients')} stayed "
+            f"unfinished: the load balancer gave up after {claims.seconds(median_s)}{yard}"
         ),
         explanation=(
-            f"{in_head} ended within the head, {len(rows) - in_head} within the body; then the client was silent, its "
-            "connection open, until the load balancer answered 408 or closed."
+            f"{in_head} ended within the head, {len(rows) - in_head} within the body; then the client was "
+            "silent, its connection open, until the load balancer answered 408 or closed."
         ),
         remedy=(
-            "Look at these clients: slow networks, sources that dry up, lengths announced too large, scanners.",
+            "Look at these clients: slow networks, sources that dry up, lengths announced too large, "
+            "scanners.",
             "For slow uploads that are meant, raise the load balancer's time-out or upload in parts.",
         ),
         exchanges=rows,

@@ -71,13 +71,14 @@ def _on_backend(traffic: Traffic, rows: np.ndarray, short: int, left_open: int, 
         CAUSE,
         t.LEG_BACKEND,
         title=(
-            f"{claims.of_requests(traffic, t.LEG_BACKEND)} got a body of another length than {claims.who(names)} announced"
+            f"{claims.of_requests(traffic, t.LEG_BACKEND)} got a body of another length than "
+            f"{claims.who(names)} announced"
             + (f": up to {largest:,} bytes short" if largest else "")
             + ("; no client saw it" if severity else "")
         ),
         explanation=(
-            f"The backend closed in order before the end it had announced ({short}), stopped short and kept the "
-            f"connection open ({left_open}), or sent bytes beyond the end ({beyond})."
+            f"The backend closed in order before the end it had announced ({short}), stopped short and kept "
+            f"the connection open ({left_open}), or sent bytes beyond the end ({beyond})."
         ),
         remedy=(
             "Let the server compute Content-Length from the bytes it sends, or send the body chunked.",
@@ -108,8 +109,8 @@ def _on_frontend(traffic: Traffic, rows: np.ndarray) -> Finding:
             f"up to {int(missing.max()):,} bytes before its announced end"
         ),
         explanation=(
-            "The load balancer relayed the head of each response and closed before the end it announces: what it got "
-            "from the backend ended early. The backend leg of these is not in the capture."
+            "The load balancer relayed the head of each response and closed before the end it announces: "
+            "what it got from the backend ended early. The backend leg of these is not in the capture."
         ),
         remedy=(
             "Capture the backend leg: it tells a backend that closed short from one that reset.",
@@ -130,9 +131,11 @@ def _short(traffic: Traffic) -> np.ndarray:
 
 
 def _left_open(traffic: Traffic) -> np.ndarray:
-    """Rows of backend exchanges short of their end that the load balancer gave up, its client still waiting."""
+    """Rows of backend exchanges short of their end that the load balancer gave up, its client waiting."""
     rows = _begun(traffic, t.LEG_BACKEND)
-    rows = rows[(endings.closed_by(traffic, rows) == endings.CLIENT) & ~endings.unread_response(traffic, rows)]
+    rows = rows[
+        (endings.closed_by(traffic, rows) == endings.CLIENT) & ~endings.unread_response(traffic, rows)
+    ]
     rows = rows[traffic.peer[rows] != t.NONE]
     return rows[~outcome.client_left(traffic, rows)]
 
@@ -142,9 +145,8 @@ def _beyond(traffic: Traffic) -> np.ndarray:
 
     A body behind HEAD, 204 or 304 is not among them: load balancers drop it without a word.
     """
-    mask = traffic.exchange_leg == t.LEG_BACKEND
-    mask &= (traffic.exchanges["flags"] & (t.RSP_EXTRA | t.RSP_BAD | t.RSP_NO_BODY)) == t.RSP_EXTRA
-    rows = np.flatnonzero(mask)
+    rows = endings.flagged(traffic, t.RSP_EXTRA, t.LEG_BACKEND)
+    rows = rows[~endings.has_flag(traffic, rows, t.RSP_BAD | t.RSP_NO_BODY)]
     return rows[endings.readable(traffic, rows)]
 
 

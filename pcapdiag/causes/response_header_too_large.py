@@ -27,7 +27,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pcapdiag import tables as t
-from pcapdiag.causes import claims, endings, reading
+from pcapdiag.causes import claims, endings, outcome, reading
 from pcapdiag.causes.cause import Cause, Finding, Severity
 from pcapdiag.profiles import Profile, load_profile
 from pcapdiag.traffic import Traffic
@@ -42,6 +42,7 @@ CAUSE = Cause(
         "response-content-length-mismatch",
         "status-rewritten",
         "backend-error-status",
+        "backend-response-timeout",
         "slow-backend",
     ),
     mistaken_for=(
@@ -59,7 +60,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         return
     rows = np.flatnonzero(traffic.exchanges["response_head"] > limit)
     rows = rows[traffic.exchange_leg[rows] == t.LEG_BACKEND]
-    rows = rows[_refused(traffic, profile, rows)]
+    rows = rows[_refused(traffic, profile, rows) & ~outcome.client_left(traffic, rows)]
     if not len(rows):
         return
     names = claims.involved(traffic, rows, t.LEG_BACKEND)
@@ -72,13 +73,11 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         t.LEG_BACKEND,
         title=(
             f"{claims.of_requests(traffic, t.LEG_BACKEND)} got a response header of up to "
-            f"{int(sizes.max()):,} "
-            f"bytes from {claims.who(names)} ({profile.title} takes {limit:,})"
+            f"{int(sizes.max()):,} bytes from {claims.who(names)} ({profile.title} takes {limit:,})"
         ),
         explanation=(
             "The backend answered, and its start line and header fields together are over the load "
-            "balancer's "
-            f"limit, so it made a 502 of them. {fields}Targets: {', '.join(targets)}."
+            f"balancer's limit, so it made a 502 of them. {fields}Targets: {', '.join(targets)}."
         ),
         remedy=(
             f"Make the header of these answers of {names[0]} smaller: mostly it is cookies.",

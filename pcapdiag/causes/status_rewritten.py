@@ -45,12 +45,12 @@ CAUSE = Cause(
 
 def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     exchanges = traffic.exchanges
-    rows = np.flatnonzero(exchanges["status"] >= 400)
-    rows = rows[(traffic.exchange_leg[rows] == t.LEG_BACKEND) & (traffic.peer[rows] != t.NONE)]
-    rows = rows[endings.response_whole(traffic, rows) & ~endings.has_flag(traffic, rows, t.RSP_BAD)]
-    rows = rows[_last_attempt(traffic, rows)]
+    rows = endings.errors(traffic, t.LEG_BACKEND)
+    rows = rows[traffic.peer[rows] != t.NONE]
     seen = exchanges["status"][traffic.peer[rows]]
     rows = rows[(seen >= 400) & (seen != exchanges["status"][rows])]
+    rows = rows[endings.response_whole(traffic, rows) & ~endings.has_flag(traffic, rows, t.RSP_BAD)]
+    rows = rows[endings.is_last_attempt(traffic, rows)]
     if not len(rows):
         return
     changes = _changes(traffic, rows)
@@ -62,13 +62,11 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         t.LEG_BACKEND,
         title=(
             f"{claims.of_requests(traffic, t.LEG_BACKEND)} got another error from the load balancer than "
-            "from "
-            f"{claims.who(names)}: {changes[0]}"
+            f"from {claims.who(names)}: {changes[0]}"
         ),
         explanation=(
-            "The backend's answers are whole and well-formed errors, and the load balancer put its own code "
-            "in "
-            f"their place: {', '.join(changes)}."
+            "The backend's answers are whole and well-formed errors, and the load balancer put its own "
+            f"code in their place: {', '.join(changes)}."
         ),
         remedy=(
             f"Look in the log of {names[0]} for the code that the backend gave, not for the one clients "
@@ -81,16 +79,6 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         facts={"changes": changes},
         note="the backend's own answer",
     )
-
-
-def _last_attempt(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
-    """Whether each backend exchange is the last that carried its request."""
-    every = np.flatnonzero((traffic.exchange_leg == t.LEG_BACKEND) & (traffic.peer != t.NONE))
-    every = every[np.isin(traffic.peer[every], traffic.peer[rows])]
-    order = np.lexsort((traffic.exchanges["start_ns"][every], traffic.peer[every]))
-    every = every[order]
-    last = np.append(np.diff(traffic.peer[every].astype("i8")) != 0, True)[: len(every)]
-    return np.isin(rows, every[last])
 
 
 def _changes(traffic: Traffic, rows: np.ndarray) -> list[str]:

@@ -40,9 +40,8 @@ CAUSE = Cause(
 
 
 def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
-    mask = endings.on_leg(traffic, t.LEG_FRONTEND)
-    mask &= ((traffic.exchanges["flags"] & t.RSP_THROTTLED) != 0) & (traffic.exchanges["status"] == 503)
-    rows = np.flatnonzero(mask)
+    rows = endings.flagged(traffic, t.RSP_THROTTLED, t.LEG_FRONTEND)
+    rows = rows[traffic.exchanges["status"][rows] == 503]
     if not len(rows):
         return
     start_ns = traffic.exchanges["start_ns"][rows]
@@ -55,18 +54,21 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         CAUSE,
         t.LEG_FRONTEND,
         title=(
-            f"{claims.of_requests(traffic, t.LEG_FRONTEND)} were over the load balancer's limit: 503 with ALB-QPS-Limited, "
-            f"up to {int(refused.max())} in one second"
+            f"{claims.of_requests(traffic, t.LEG_FRONTEND)} were over the load balancer's limit: 503 with "
+            f"ALB-QPS-Limited, up to {int(refused.max())} in one second"
         ),
         explanation=(
-            f"The load balancer made these answers and asked no backend. In the seconds when it refused, up to "
-            f"{int(asked.max())} requests came; {claims.who(names, 'clients')} had the most refused."
+            "The load balancer made these answers and asked no backend. In the seconds when it refused, up "
+            f"to {int(asked.max())} requests came; {claims.who(names, 'clients')} had the most refused."
         ),
         remedy=(
             "Raise the rule's or the instance's limit of queries a second, or spread the load over several.",
             "Let clients back off and try again.",
         ),
         exchanges=rows,
-        facts={"most_refused_in_a_second": int(refused.max()), "most_requests_in_such_a_second": int(asked.max())},
+        facts={
+            "most_refused_in_a_second": int(refused.max()),
+            "most_requests_in_such_a_second": int(asked.max()),
+        },
         note="the request, and the refusal that names the limit",
     )

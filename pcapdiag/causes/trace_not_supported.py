@@ -18,8 +18,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from pcapdiag import tables as t
 from pcapdiag.causes import claims, endings, outcome
 from pcapdiag.causes.cause import Cause, Finding, Severity
@@ -37,9 +35,9 @@ CAUSE = Cause(
 
 
 def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
-    mask = endings.on_leg(traffic, t.LEG_FRONTEND)
-    mask &= (traffic.exchanges["method"] == t.METHODS.index("TRACE")) & (traffic.exchanges["status"] == 405)
-    rows = np.flatnonzero(mask)
+    rows = endings.errors(traffic, t.LEG_FRONTEND)
+    rows = rows[traffic.exchanges["status"][rows] == 405]
+    rows = rows[traffic.exchanges["method"][rows] == t.METHODS.index("TRACE")]
     rows = rows[outcome.backend_status(traffic, rows) == 0]
     if not len(rows) or not traffic.alb:
         return
@@ -48,7 +46,8 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         traffic,
         CAUSE,
         t.LEG_FRONTEND,
-        title=f"{claims.of_requests(traffic, t.LEG_FRONTEND)} used TRACE, from {claims.who(names, 'clients')}: 405",
+        title=f"{claims.of_requests(traffic, t.LEG_FRONTEND)} sent TRACE ({claims.who(names, 'clients')}): "
+        "405",
         explanation="The load balancer refuses TRACE by itself, as it should; no backend saw these requests.",
         remedy=("Find who sends TRACE (scanners, checking tools); test with GET or OPTIONS.",),
         exchanges=rows,

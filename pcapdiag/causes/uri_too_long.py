@@ -47,7 +47,8 @@ URI_TOO_LONG = 414  # RFC 9110, 15.5.15
 
 
 def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
-    rows = np.flatnonzero(traffic.exchanges["status"] == URI_TOO_LONG)
+    rows = endings.errors(traffic)
+    rows = rows[traffic.exchanges["status"][rows] == URI_TOO_LONG]
     rows = rows[endings.has_flag(traffic, rows, t.REQ_SEEN)]
     if not len(rows):
         return
@@ -71,8 +72,8 @@ def _by_backend(traffic: Traffic, profile: Profile, rows: np.ndarray) -> Finding
             f"{_longest(traffic, rows):,} bytes at the most"
         ),
         explanation=(
-            "The load balancer passed these requests on, and the backend answered 414: its own limit is the "
-            "lower one."
+            "The load balancer passed these requests on, and the backend answered 414: its own limit is "
+            "the lower one."
         ),
         remedy=(
             "Send such data in the body of a POST.",
@@ -89,15 +90,14 @@ def _at_frontend(traffic: Traffic, profile: Profile, rows: np.ndarray) -> Findin
     names = claims.involved(traffic, rows, t.LEG_FRONTEND)
     limit = profile.max_uri_bytes
     yard = f" ({profile.title}: {limit:,})" if limit is not None else ""
-    by_alb = own_answers.backend_seen(traffic)
+    by_alb = bool(own_answers.backend_beside(traffic, rows).all())
     return claims.finding(
         traffic,
         CAUSE,
         t.LEG_FRONTEND,
         title=(
             f"{claims.of_requests(traffic, t.LEG_FRONTEND)} from {claims.who(names, 'clients')} had a "
-            "target too "
-            f"long: {_longest(traffic, rows):,} bytes at the most{yard}"
+            f"target too long: {_longest(traffic, rows):,} bytes at the most{yard}"
         ),
         explanation=(
             "The load balancer answered 414 itself, and passed none of them on."

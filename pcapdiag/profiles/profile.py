@@ -50,9 +50,12 @@ class Profile:
     slow_backend_s: float  # slower than this is slow whatever the backend's median
     slow_backend_factor: float  # so many times its own median is slow for a backend
     slow_backend_floor_s: float  # faster than this is never slow, whatever the median
+    long_poll_marks: tuple[str, ...]  # words of a target whose answers wait on purpose
     frontend_rtt_budget_ms: float  # round trips between clients and the load balancer above this are high
     backend_rtt_budget_ms: float  # the same between the load balancer and its backends
     rtt_factor: float  # so many times a peer's own smallest round trip is high
+    bandwidth_min_bytes: int  # a smaller transfer ends before it has filled a line
+    bandwidth_queue_ms: float  # round trips this much over the empty path's are a queue
     zero_window_s: float  # a receive window closed this long at a stretch is worth a warning
 
     def rtt_budget_ms(self, leg: str) -> float:

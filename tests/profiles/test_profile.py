@@ -10,6 +10,7 @@ from pcapdiag.profiles import NAMES, Profile, load_profile
 
 UNITLESS = {
     "name",
+    "long_poll_marks",
     "title",
     "own_server_names",
     "own_statuses",

@@ -1,0 +1,121 @@
+"""Health checks: which exchanges and connection attempts are the load balancer's own, by their look and
+rhythm.
+
+A check is known by its agent (AWS: ELB-HealthChecker/2.0) or by its shape: HEAD, GET or OPTIONS for
+nobody, with the backend's own address as Host or none at all, as the only request of its connection, at a
+steady pace. A check that never got a connection leaves a SYN only; it is known by that pace alone, and
+where nobody had just asked for anything.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pcapdiag import tables as t
+from pcapdiag.causes import attempts, endings, outcome
+from pcapdiag.traffic import Traffic
+
+FEWEST = 3  # of a rhythm: two pauses alike
+PACE_SHARE = 0.2  # pauses within this of their median are steady
+JUST_NS = 20_000_000  # a request this young may be what an attempt to connect is for
+PROBE_METHODS = tuple(t.METHODS.index(name) for name in ("HEAD", "GET", "OPTIONS"))
+
+
+def exchanges(traffic: Traffic) -> np.ndarray:
+    """Rows of the backend exchanges that are health checks."""
+    table = traffic.exchanges
+    alone = (traffic.exchange_leg == t.LEG_BACKEND) & (traffic.peer == t.NONE)
+    alone &= table["next"] == t.NONE
+    rows = np.flatnonzero(alone)
+    rows = rows[endings.has_flag(traffic, rows, t.REQ_SEEN)]
+    known = endings.has_flag(traffic, rows, t.REQ_HEALTH)
+    shaped = np.isin(table["method"][rows], PROBE_METHODS) & ~endings.has_flag(traffic, rows, t.REQ_FORWARDED)
+    shaped &= traffic.connections["exchanges"][table["connection"][rows]] == 1
+    shaped &= _asks_for_server(traffic, rows)
+    shaped[shaped] = _steady(traffic, rows[shaped], table["start_ns"][rows[shaped]])
+    return rows[known | shaped]
+
+
+def failed_attempts(traffic: Traffic) -> np.ndarray:
+    """Backend connections refused or never answered that were health checks."""
+    refused = attempts.refused(traffic, t.LEG_BACKEND)
+    rows = np.union1d(refused, attempts.unanswered(traffic, t.LEG_BACKEND)).astype("i8")
+    if not len(rows):
+        return rows
+    rows = rows[outcome.requests_behind(traffic, rows) == t.NONE]
+    first_ns = traffic.connections["first_ns"][rows]
+    paced = _in_pace(attempts.port_keys(traffic, rows), first_ns)
+    if (traffic.exchange_leg == t.LEG_FRONTEND).any():
+        return rows[paced & ~_just_asked(traffic, first_ns)]
+    # Nobody's requests are in sight: only the pace of checks elsewhere tells these from requests.
+    pace_ns = _pace_ns(traffic)
+    pauses = _pauses_ns(attempts.port_keys(traffic, rows), first_ns)
+    return rows[paced & (np.abs(pauses - pace_ns) <= PACE_SHARE * pace_ns)] if pace_ns else rows[:0]
+
+
+def _asks_for_server(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether each request names its server's own address as Host, or no host at all."""
+    hosts = traffic.exchanges["host"][rows]
+    servers = traffic.connections["server"][traffic.exchanges["connection"][rows]]
+    result = np.zeros(len(rows), "?")
+    for host in np.unique(hosts).tolist():
+        name = traffic.strings[host]
+        for server in np.unique(servers[hosts == host]).tolist():
+            address = traffic.addresses[server]
+            own = not name or name == address or name.startswith((f"{address}:", f"[{address}]"))
+            result[(hosts == host) & (servers == server)] = own
+    return result
+
+
+def _steady(traffic: Traffic, rows: np.ndarray, start_ns: np.ndarray) -> np.ndarray:
+    """Whether each of these exchanges is one of a steady row to the same server, by the same method."""
+    connections = traffic.exchanges["connection"][rows]
+    keys = attempts.port_keys(traffic, connections) << 4 | traffic.exchanges["method"][rows]
+    return _in_pace(keys, start_ns)
+
+
+def _in_pace(keys: np.ndarray, times_ns: np.ndarray) -> np.ndarray:
+    """Whether the times of each key come at equal pauses, most of them."""
+    result = np.zeros(len(keys), "?")
+    for key in np.unique(keys).tolist():
+        mine = keys == key
+        pauses = np.diff(np.sort(times_ns[mine]))
+        if len(pauses) < FEWEST - 1:
+            continue
+        middle = float(np.median(pauses))
+        even = np.abs(pauses - middle) <= PACE_SHARE * middle
+        result[mine] = middle > JUST_NS and np.count_nonzero(even) >= 0.8 * len(pauses)
+    return result
+
+
+def _pauses_ns(keys: np.ndarray, times_ns: np.ndarray) -> np.ndarray:
+    """The median pause between the times of each one's key; 0 of a lone one."""
+    result = np.zeros(len(keys))
+    for key in np.unique(keys).tolist():
+        mine = keys == key
+        if np.count_nonzero(mine) > 1:
+            result[mine] = np.median(np.diff(np.sort(times_ns[mine])))
+    return result
+
+
+def _pace_ns(traffic: Traffic) -> float:
+    """The pause between checks that were answered, 0 when there are none."""
+    rows = exchanges(traffic)
+    keys = attempts.port_keys(traffic, traffic.exchanges["connection"][rows])
+    pauses = _pauses_ns(keys, traffic.exchanges["start_ns"][rows])
+    return float(np.median(pauses)) if len(rows) else 0.0
+
+
+def _just_asked(traffic: Traffic, times_ns: np.ndarray) -> np.ndarray:
+    """Whether a frontend request had just begun at each of these times, and was not answered yet."""
+    rows = np.flatnonzero(traffic.exchange_leg == t.LEG_FRONTEND)
+    starts_ns = traffic.exchanges["start_ns"][rows]
+    order = np.argsort(starts_ns, kind="stable")
+    starts_ns, rows = starts_ns[order], rows[order]
+    ends_ns = endings.answer_ns(traffic, rows)
+    result = np.zeros(len(times_ns), "?")
+    for i, time_ns in enumerate(times_ns.tolist()):
+        first, last = np.searchsorted(starts_ns, (time_ns - JUST_NS, time_ns + outcome.SLACK_NS))
+        young = ends_ns[first:last]
+        result[i] = bool(((young == 0) | (young >= time_ns)).any())
+    return result

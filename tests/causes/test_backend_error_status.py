@@ -1,0 +1,74 @@
+"""backend-error-status: the backend's own errors, passed on."""
+
+from __future__ import annotations
+
+import pytest
+
+from pcapdiag import tables as t
+from pcapdiag.causes import backend_error_status
+from pcapdiag.causes.cause import Severity
+from tests.causes.stories import Story
+
+
+@pytest.mark.parametrize(
+    ("status", "severity"),
+    [
+        (500, Severity.ERROR),
+        (503, Severity.ERROR),
+        (405, Severity.WARNING),
+        (413, Severity.WARNING),
+        (404, Severity.INFO),
+    ],
+)
+def test_severity_by_status(status: int, severity: Severity) -> None:
+    story = Story()
+    story.works(3)
+    story.forwarded(story.asked(status=status), status=status)
+    finding = story.only(backend_error_status)
+    assert (finding.count, finding.severity) == (1, severity)
+    assert finding.statuses == {str(status): 1}
+
+
+def test_each_severity_is_a_finding_of_its_own() -> None:
+    story = Story()
+    for status in (500, 502, 400, 404):
+        story.forwarded(story.asked(status=status), status=status)
+    counts = {f.severity: f.count for f in story.findings(backend_error_status)}
+    assert counts == {Severity.ERROR: 2, Severity.WARNING: 1, Severity.INFO: 1}
+
+
+def test_a_502_that_no_backend_made_is_the_balancers() -> None:
+    story = Story()
+    story.works(1)
+    story.asked(status=502, server="awselb/2.0")
+    assert story.silent(backend_error_status)
+
+
+def test_from_the_frontend_alone_the_server_field_tells() -> None:
+    story = Story("aws")
+    story.asked(status=500, server="shop/2.3")
+    story.asked(status=502, server="awselb/2.0")
+    story.asked(status=502)
+    finding = story.only(backend_error_status)
+    assert (finding.count, finding.leg) == (1, "frontend")
+
+
+def test_a_name_that_load_balancers_bear_tells_nothing_of_an_unknown_one() -> None:
+    story = Story("generic")
+    story.asked(status=504, server="nginx")
+    assert story.silent(backend_error_status)
+
+
+def test_health_checks_are_no_requests() -> None:
+    story = Story()
+    story.forwarded(None, status=503, and_flags=t.REQ_HEALTH)
+    assert story.silent(backend_error_status)
+
+
+def test_many_errors_show_twenty() -> None:
+    story = Story()
+    for _ in range(50):
+        story.forwarded(story.asked(status=500), status=500)
+    finding = story.only(backend_error_status)
+    assert finding.count == 50
+    assert len(finding.evidence) == 20

@@ -1,0 +1,79 @@
+"""backend-response-timeout: the request was taken, and no answer came before the load balancer gave up."""
+
+from __future__ import annotations
+
+import pytest
+
+from pcapdiag import tables as t
+from pcapdiag.causes import backend_response_timeout
+from tests.causes.stories import CLIENT, SERVER, Story
+
+
+def test_the_balancer_closes_with_a_request_outstanding_and_answers_504() -> None:
+    story = Story()
+    back = story.forwarded(story.asked(status=504, takes_s=60.0), status=0)
+    story.fin(back, by=CLIENT, after_s=60.0)
+    finding = story.only(backend_response_timeout)
+    assert finding.count == 1
+    assert finding.statuses == {"504": 1}
+    assert finding.facts["waited_s"] == pytest.approx(60.0)
+    assert finding.facts["alb_response_timeout_s"] == 60
+
+
+def test_a_backend_that_never_closes_either_is_judged_all_the_same() -> None:
+    story = Story()
+    back = story.forwarded(story.asked(status=504, takes_s=60.0), status=0, response_ended=t.END_OPEN)
+    story.fin(back, by=CLIENT, after_s=60.0)
+    assert story.only(backend_response_timeout).count == 1
+
+
+def test_an_answer_to_a_balancer_that_has_closed_comes_too_late() -> None:
+    story = Story()
+    front = story.asked(status=504, takes_s=2.0)
+    back = story.forwarded(front, status=200, takes_s=3.0)
+    story.fin(back, by=CLIENT, after_s=2.0, acked=0)
+    story.reset(back, by=CLIENT, after_s=3.0)
+    story.tables.connections[-1]["server_acked"] = 0
+    assert story.only(backend_response_timeout).facts["waited_s"] == pytest.approx(2.0)
+
+
+def test_a_client_that_left_first_is_the_deeper_cause() -> None:
+    story = Story()
+    front = story.asked(status=0)
+    story.reset(front, by=CLIENT, after_s=0.5)
+    story.fin(story.forwarded(front, status=0), by=CLIENT, after_s=0.5)
+    assert story.silent(backend_response_timeout)
+
+
+def test_a_request_never_acknowledged_never_arrived() -> None:
+    story = Story()
+    back = story.forwarded(story.asked(status=504), status=0, acked=False)
+    story.fin(back, by=CLIENT, after_s=10)
+    assert story.silent(backend_response_timeout)
+
+
+def test_a_backend_that_closed_first_did_not_keep_anyone_waiting() -> None:
+    story = Story()
+    story.fin(story.forwarded(story.asked(status=502), status=0), by=SERVER, after_s=10)
+    assert story.silent(backend_response_timeout)
+
+
+def test_from_the_backend_alone_equal_waits_tell_of_a_timer() -> None:
+    story = Story()
+    for n, wait_s in enumerate((2.0, 2.001, 2.003)):
+        story.fin(story.forwarded(None, status=0, at_s=1.0 + n), by=CLIENT, after_s=wait_s)
+    finding = story.only(backend_response_timeout)
+    assert finding.count == 3
+    assert "frontend is not in this capture" in finding.explanation
+
+
+def test_from_the_backend_alone_one_short_wait_tells_nothing() -> None:
+    story = Story()
+    story.fin(story.forwarded(None, status=0), by=CLIENT, after_s=2.0)
+    assert story.silent(backend_response_timeout)
+
+
+def test_a_long_poll_still_open_when_the_capture_ends_is_not_judged() -> None:
+    story = Story()
+    story.forwarded(story.asked(status=0, response_ended=t.END_OPEN), status=0, response_ended=t.END_OPEN)
+    assert story.silent(backend_response_timeout)

@@ -1,0 +1,92 @@
+"""health-check-failing: the load balancer's own checks, known by agent, shape and pace."""
+
+from __future__ import annotations
+
+import pytest
+
+from pcapdiag import tables as t
+from pcapdiag.causes import health_check_failing
+from pcapdiag.causes.cause import Severity
+from tests.causes.stories import CLIENT, SITE, Story
+
+SITE_ADDRESS = SITE.partition(":")[0]
+
+
+def checks(story: Story, status: int, times: int = 5, pace_s: float = 5.0, **fields: object) -> None:
+    """Checks as Alibaba Cloud makes them, each on a connection of its own."""
+    values = {"host": SITE_ADDRESS, "and_flags": t.REQ_HOST_IP} | fields
+    for n in range(times):
+        story.exchange(story.backend(at_s=n * pace_s), "HEAD /health", n * pace_s, status, **values)
+
+
+def test_checks_that_get_errors() -> None:
+    story = Story("alibaba")
+    story.works(3)
+    checks(story, 503)
+    finding = story.only(health_check_failing)
+    assert (finding.severity, finding.count, finding.peers) == (Severity.WARNING, 5, (SITE,))
+    assert finding.facts["period_s"] == pytest.approx(5.0)
+
+
+def test_checks_that_pass() -> None:
+    story = Story("alibaba")
+    checks(story, 200)
+    assert story.silent(health_check_failing)
+
+
+def test_a_known_agent_needs_no_pace() -> None:
+    story = Story("aws")
+    checks(story, 500, times=1, and_flags=t.REQ_HEALTH | t.REQ_HOST_IP)
+    assert story.only(health_check_failing).count == 1
+
+
+def test_a_check_that_gets_no_answer_fails() -> None:
+    story = Story("aws")
+    checks(story, 0, times=1, and_flags=t.REQ_HEALTH)
+    story.fin(0, by=CLIENT, after_s=5)
+    assert story.only(health_check_failing).facts["ways"] == ["no answer (1)"]
+
+
+def test_requests_of_clients_are_no_checks() -> None:
+    story = Story("aws")
+    for n in range(5):
+        story.forwarded(story.asked(at_s=5 * n, status=500), at_s=5 * n, status=500)
+    assert story.silent(health_check_failing)
+
+
+def test_requests_without_a_pace_are_no_checks() -> None:
+    story = Story("alibaba")
+    for at_s in (1.0, 1.3, 7.0, 20.0):
+        on = story.backend(at_s=at_s)
+        story.exchange(on, "HEAD /x", at_s, 404, host=SITE_ADDRESS, and_flags=t.REQ_HOST_IP)
+    assert story.silent(health_check_failing)
+
+
+def test_another_name_as_host_is_a_clients() -> None:
+    story = Story("alibaba")
+    checks(story, 503, host="shop.example.com", and_flags=0)
+    assert story.silent(health_check_failing)
+
+
+def test_refused_checks_are_known_by_their_pace() -> None:
+    story = Story("aws")
+    story.works(3, at_s=100)
+    for n in range(5):
+        story.refused(at_s=5.0 * n)
+    finding = story.only(health_check_failing)
+    assert (finding.count, finding.facts["ways"]) == (5, ["no connection (5)"])
+
+
+def test_attempts_for_a_request_that_had_just_come_are_no_checks() -> None:
+    story = Story("aws")
+    for n in range(5):
+        story.forwarded(story.asked(at_s=5.0 * n, takes_s=0.1), at_s=5.0 * n + 0.05)
+        story.refused(at_s=5.0 * n + 0.01)
+    assert story.silent(health_check_failing)
+
+
+def test_without_the_frontend_a_pace_alone_is_not_enough() -> None:
+    story = Story("aws")
+    for n in range(5):
+        story.refused(at_s=5.0 * n)
+    assert story.silent(health_check_failing)

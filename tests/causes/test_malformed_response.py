@@ -1,0 +1,66 @@
+"""malformed-response: bytes that are no response by HTTP/1.1's rules."""
+
+from __future__ import annotations
+
+from pcapdiag import tables as t
+from pcapdiag.causes import malformed_response
+from pcapdiag.causes.cause import Severity
+from tests.causes.stories import CLIENT, Story
+
+
+class Reader:
+    """Stands in for what reads packets again."""
+
+    def why_malformed(self, exchange: int, direction: int) -> str:
+        assert direction == 1
+        return f"reason of {exchange}"
+
+
+def bad(story: Story, front_status: int, **fields: object) -> int:
+    front = story.asked(status=front_status)
+    given = {"and_flags": t.RSP_BAD | t.RSP_SEEN, "response_ended": t.END_MALFORMED}
+    return story.forwarded(front, status=0, **(given | fields))
+
+
+def test_a_head_that_cannot_be_read_is_answered_502() -> None:
+    story = Story()
+    story.works(1)
+    story.fin(bad(story, 502), by=CLIENT, after_s=0.01)
+    finding = story.only(malformed_response)
+    assert (finding.count, finding.statuses) == (1, {"502": 1})
+
+
+def test_it_says_what_is_wrong() -> None:
+    story = Story()
+    row = bad(story, 502)
+    traffic = story.build()
+    traffic.wire = Reader()  # type: ignore[assignment]
+    (finding,) = malformed_response.find(traffic, story.profile)
+    assert finding.facts["reasons"] == [f"reason of {row}"]
+    assert f"reason of {row}" in finding.title
+
+
+def test_what_the_balancer_let_pass_is_a_warning() -> None:
+    story = Story()
+    bad(story, 200, response_ended=t.END_COMPLETE)
+    assert story.only(malformed_response).severity == Severity.WARNING
+
+
+def test_after_a_gap_in_the_capture_bytes_prove_nothing() -> None:
+    story = Story()
+    bad(story, 200)
+    story.tables.connections[-1]["flags"] |= t.CONN_GAP
+    assert story.silent(malformed_response)
+
+
+def test_bytes_cut_by_the_snaplen_prove_nothing() -> None:
+    story = Story()
+    bad(story, 200)
+    story.tables.connections[-1]["flags"] |= t.CONN_TRUNCATED
+    assert story.silent(malformed_response)
+
+
+def test_the_frontends_responses_are_the_balancers() -> None:
+    story = Story()
+    story.asked(status=200, and_flags=t.RSP_BAD)
+    assert story.silent(malformed_response)

@@ -1,0 +1,110 @@
+"""mtu-blackhole: full-size segments never arrive, small ones on the same path do."""
+
+from __future__ import annotations
+
+from pcapdiag import tables as t
+from pcapdiag.causes import mtu_blackhole
+from tests.causes.stories import CLIENT, SERVER, Story
+
+FULL, MSS = 1448, 1460
+STUCK = {"data_packets": 8, "retransmitted": 6, "unacked_bytes": FULL, "unacked_retries": 6}
+
+
+def small_requests_pass(story: Story, lasts_s: float = 60.0) -> None:
+    path = story.backend(at_s=0.0, lasts_s=lasts_s, client_largest_acked=228, server_largest_acked=1200)
+    story.works(2, connection=path)
+
+
+def hung_upload(story: Story, **trouble: int) -> int:
+    front = story.asked("POST /", status=504, takes_s=30)
+    on = story.backend(at_s=1.0, client_mss=MSS, server_mss=MSS, lasts_s=30.0)
+    back = story.forwarded(front, status=0, connection=on, acked=False)
+    story.fin(back, by=CLIENT, after_s=30)
+    story.tables.trouble(on, CLIENT, **(STUCK | trouble))
+    return back
+
+
+def test_an_upload_hangs_in_its_full_size_segments() -> None:
+    story = Story()
+    small_requests_pass(story)
+    back = hung_upload(story)
+    finding = story.only(mtu_blackhole)
+    assert list(finding.exchanges) == [back]
+    assert finding.statuses == {"504": 1}
+    assert finding.facts["smallest_lost_bytes"] == FULL
+    assert finding.facts["largest_passed_bytes"] == 228
+
+
+def test_seen_behind_the_narrow_place_only_small_segments_arrive() -> None:
+    story = Story()
+    small_requests_pass(story)
+    front = story.asked("POST /", status=504, takes_s=30)
+    on = story.backend(at_s=1.0, lasts_s=1.0, client_mss=MSS, server_mss=MSS, client_bytes=4971)
+    story.tables.trouble(on, CLIENT, data_packets=1, hole_bytes=4344)
+    finding = story.only(mtu_blackhole)
+    assert list(finding.exchanges) == [front]
+    assert finding.facts["smallest_lost_bytes"] == FULL
+
+
+def test_a_request_with_a_hole_may_look_whole_where_it_arrives() -> None:
+    story = Story()
+    small = story.frontend(lasts_s=60.0, client_largest_acked=92)
+    story.forwarded(story.asked(connection=small))
+    on = story.frontend(at_s=1.0, client_mss=MSS, server_mss=MSS, lasts_s=3.0)
+    row = story.asked("POST /", status=408, takes_s=2.0, connection=on, request_body=4800)
+    story.fin(row, by=SERVER, after_s=2.0)
+    story.tables.trouble(on, CLIENT, data_packets=2, hole_bytes=4344)
+    story.tables.event(on, t.EVENT_GAP, 2.0, a=100, b=4344)
+    assert list(story.only(mtu_blackhole).exchanges) == [row]
+
+
+def test_icmp_names_the_mtu() -> None:
+    story = Story()
+    small_requests_pass(story)
+    hung_upload(story)
+    story.tables.event(len(story.tables.connections) - 1, t.EVENT_ICMP, 1.5, a=3 << 8 | 4, b=1400)
+    assert story.only(mtu_blackhole).facts["next_hop_mtu_bytes"] == 1400
+
+
+def test_a_clients_upload_hangs_on_the_frontend() -> None:
+    story = Story()
+    story.works(1, connection=story.backend())
+    story.tables.connections[0]["client_largest_acked"] = 92
+    small = story.frontend(lasts_s=60.0, client_largest_acked=92)
+    story.forwarded(story.asked(connection=small))
+    on = story.frontend(at_s=1.0, client_mss=MSS, server_mss=MSS, lasts_s=3.0)
+    row = story.asked("POST /", status=408, takes_s=2.0, connection=on, acked=False)
+    story.fin(row, by=SERVER, after_s=2.0)
+    story.tables.trouble(on, CLIENT, **STUCK)
+    finding = story.only(mtu_blackhole)
+    assert (finding.leg, finding.statuses) == ("frontend", {"408": 1})
+
+
+def test_loss_does_not_ask_for_size() -> None:
+    story = Story()
+    large = story.backend(at_s=0.0, lasts_s=60.0, client_largest_acked=FULL, server_largest_acked=FULL)
+    story.works(2, connection=large)
+    hung_upload(story)
+    assert story.silent(mtu_blackhole)
+
+
+def test_a_small_segment_never_acknowledged_met_a_silent_peer() -> None:
+    story = Story()
+    small_requests_pass(story)
+    hung_upload(story, unacked_bytes=300)
+    assert story.silent(mtu_blackhole)
+
+
+def test_a_host_that_is_gone_answers_nothing_of_any_size() -> None:
+    story = Story()
+    small_requests_pass(story, lasts_s=0.5)
+    story.tables.connections[0]["last_ns"] = story.tables.connections[0]["first_ns"]
+    hung_upload(story)
+    assert story.silent(mtu_blackhole)
+
+
+def test_sent_again_once_is_chance() -> None:
+    story = Story()
+    small_requests_pass(story)
+    hung_upload(story, unacked_retries=2)
+    assert story.silent(mtu_blackhole)

@@ -1,0 +1,78 @@
+"""no-backend: the load balancer refused at once, and asked nobody."""
+
+from __future__ import annotations
+
+import pytest
+
+from pcapdiag import tables as t
+from pcapdiag.causes import no_backend
+from tests.causes.stories import Story
+
+
+@pytest.mark.parametrize("status", [503, 502])
+def test_refused_at_once_with_nobody_asked(status: int) -> None:
+    story = Story()
+    story.works(3)
+    story.asked(at_s=10, status=status)
+    finding = story.only(no_backend)
+    assert (finding.count, finding.statuses) == (1, {str(status): 1})
+
+
+def test_a_503_of_a_backend_is_its_own() -> None:
+    story = Story()
+    story.works(3)
+    story.forwarded(story.asked(at_s=10, status=503), at_s=10, status=503)
+    assert story.silent(no_backend)
+
+
+def test_an_attempt_meanwhile_says_that_there_is_a_backend() -> None:
+    story = Story()
+    story.works(3)
+    story.asked(at_s=10, status=503, takes_s=0.2)
+    story.refused(at_s=10.1)
+    assert story.silent(no_backend)
+
+
+def test_a_request_to_a_backend_that_nobody_could_join_may_be_this_one() -> None:
+    story = Story()
+    story.works(3)
+    story.asked(at_s=10, status=503, takes_s=0.2)
+    story.forwarded(None, at_s=10.1, status=503)
+    assert story.silent(no_backend)
+
+
+def test_an_encrypted_backend_leg_tells_nothing() -> None:
+    story = Story()
+    story.works(3)
+    story.backend(protocol=t.PROTOCOL_TLS, lasts_s=60)
+    story.asked(at_s=10, status=503)
+    assert story.silent(no_backend)
+
+
+def test_one_that_waited_had_waited_for_something() -> None:
+    story = Story()
+    story.works(3)
+    story.asked(at_s=10, status=503, takes_s=5)
+    assert story.silent(no_backend)
+
+
+def test_without_the_backend_leg_nobody_knows() -> None:
+    story = Story()
+    story.asked(at_s=10, status=503)
+    assert story.silent(no_backend)
+
+
+def test_throttled_requests_name_their_own_reason() -> None:
+    story = Story("alibaba")
+    story.works(3)
+    story.asked(at_s=10, status=503, and_flags=t.RSP_THROTTLED)
+    assert story.silent(no_backend)
+
+
+def test_a_backends_own_host_does_not_see_what_others_were_asked() -> None:
+    story = Story()
+    story.works(3)
+    story.asked(at_s=10, status=503)
+    for connection, leg in zip(story.tables.connections, story.tables.legs, strict=True):
+        connection["vantage"] = int(leg == t.LEG_BACKEND)
+    assert story.silent(no_backend)

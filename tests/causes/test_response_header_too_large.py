@@ -1,0 +1,42 @@
+"""response-header-too-large: the load balancer made 502 of an answer whose header it does not take."""
+
+from __future__ import annotations
+
+from pcapdiag.causes import response_header_too_large
+from tests.causes.stories import CLIENT, Story
+
+LARGE = 40_000
+
+
+def test_a_large_header_becomes_502() -> None:
+    story = Story("aws")
+    story.works(2)
+    story.forwarded(story.asked(status=502), status=200, response_head=LARGE)
+    finding = story.only(response_header_too_large)
+    assert (finding.count, finding.statuses, finding.leg) == (1, {"502": 1}, "backend")
+    assert finding.facts["alb_limit_bytes"] == 32_768
+
+
+def test_a_large_header_that_was_relayed_is_no_fault() -> None:
+    story = Story("aws")
+    story.forwarded(story.asked(status=200), status=200, response_head=LARGE)
+    assert story.silent(response_header_too_large)
+
+
+def test_without_the_frontend_the_documented_limit_tells() -> None:
+    story = Story("aws")
+    story.forwarded(None, status=200, response_head=LARGE)
+    assert story.only(response_header_too_large).count == 1
+
+
+def test_without_frontend_and_documented_limit_nothing_is_claimed() -> None:
+    story = Story("generic")
+    row = story.forwarded(None, status=200, response_head=14_000)
+    story.reset(row, by=CLIENT, after_s=0.02)  # as HAProxy ends all its connections
+    assert story.silent(response_header_too_large)
+
+
+def test_a_cloud_without_a_documented_limit_is_not_judged() -> None:
+    story = Story("alibaba")
+    story.forwarded(story.asked(status=502), status=200, response_head=LARGE)
+    assert story.silent(response_header_too_large)
