@@ -13,6 +13,7 @@ import numpy as np
 from pcapdiag import tables as t
 
 if TYPE_CHECKING:
+    from pcapdiag.encrypted import Encrypted
     from pcapdiag.wire import Wire
 
 
@@ -62,6 +63,8 @@ class Traffic:
     peer: np.ndarray = field(default_factory=lambda: np.zeros(0, "u4"))
     alb: tuple[str, ...] = ()
     alb_reason: str = ""
+    encrypted: Encrypted | None = None  # what its TLS connections show; None where there are none
+    decrypted: np.ndarray = field(default_factory=lambda: np.zeros(0, "?"))  # connections opened by a key log
     wire: Wire | None = None  # the cold path: packets read again; None for tables without a capture
     #: (frontend vantage, backend vantage) -> how far the second's clock is ahead, and the error of that
     clock_offsets_ns: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)

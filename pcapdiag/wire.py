@@ -118,8 +118,9 @@ class Wire:
         row = self.traffic.exchanges[exchange]
         side = "response" if direction else "request"
         first, last = int(row[f"{side}_frame"]), int(row[f"{side}_end_frame"])
-        if not first:
-            return b""
+        decrypted = self.traffic.decrypted
+        if not first or (len(decrypted) and decrypted[row["connection"]]):
+            return b""  # there are only the records of TLS
         stream = self.stream(int(row["connection"]), direction, first, max(first, last), limit_bytes)
         known = b"HTTP/1.%d %d" if direction else self.traffic.method(exchange).encode()
         if direction:
@@ -202,6 +203,7 @@ class Wire:
             if is_icmp
             else bytes(batch.data[payload_off : payload_off + int(row["captured_len"])]),
             record=bytes(batch.data[off : off + int(record["caplen"])]),
+            payload_at=payload_off - off,
             wirelen=int(record["wirelen"]),
             link=int(record["link"]),
             interface=int(record["interface"]),

@@ -34,6 +34,7 @@ class WirePacket:
     payload_len: int
     payload: bytes  # the captured part of it
     record: bytes  # the whole captured record
+    payload_at: int  # where the payload begins in it
     wirelen: int
     link: int  # LINKTYPE_ number
     interface: int

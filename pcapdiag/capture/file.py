@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from pcapdiag.capture import tally
@@ -13,6 +14,7 @@ from pcapdiag.capture.linktypes import link_name
 from pcapdiag.capture.reader import Batch, Reader
 from pcapdiag.capture.recognise import open_reader
 from pcapdiag.capture.source import Raw, source_of
+from pcapdiag.capture.stream import StreamFault, open_stream
 from pcapdiag.capture.window import WINDOW_BYTES
 from pcapdiag.traffic import FileInfo
 
@@ -82,6 +84,25 @@ class CaptureFile:
                 if batch.first_frame + len(batch.records) > first_frame:
                     yield batch
 
+    @property
+    def on_disk(self) -> bool:
+        """Whether another program finds it under `path`."""
+        return self._source.repeatable and Path(self.path).is_file()
+
+    def content(self) -> Iterator[bytes]:
+        """The file's bytes once more, decompressed, up to where they are damaged; nothing of a pipe too long."""
+        if self._waiting is not None or self._source.gone:
+            return
+        raw = self._source.open()
+        try:
+            _, stream = open_stream(raw)
+            buffer = memoryview(bytearray(WINDOW_BYTES))
+            with contextlib.suppress(StreamFault):
+                while count := stream.readinto(buffer):
+                    yield bytes(buffer[:count])
+        finally:
+            raw.close()
+
     def span(self, until_ns: int) -> Span | None:
         """The file's times, looking no further once one after `until_ns` is met.
 
@@ -98,7 +119,7 @@ class CaptureFile:
                 return None
             return Span(int(reader.tally[tally.FIRST_NS]), int(reader.tally[tally.LAST_NS]), reader.links)
 
-    @contextmanager
+    @contextlib.contextmanager
     def _reading(self) -> Iterator[Reader | None]:
         """A reader at the first record; None when the bytes are gone."""
         if self._waiting is not None:

@@ -26,6 +26,7 @@ COMMANDS = {
     "packets": "pcapdiag.cli.listing",
     "explain": "pcapdiag.cli.explain",
     "extract": "pcapdiag.cli.extract",
+    "verify": "pcapdiag.cli.verify",
     "completion": "pcapdiag.cli.completion",
 }
 # NumPy's linear algebra starts a thread a core when it is imported; nothing here uses it.
@@ -47,6 +48,13 @@ class Commands(click.Group):
         command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name]), cmd_name)
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # before click makes an exit code of it that would mean findings
+            hush_stdout()
+            return 0
+
     def main(self, args: Sequence[str] | None = None, *rest: Any, **named: Any) -> Any:
         named["standalone_mode"] = False
         try:
@@ -63,6 +71,7 @@ class Commands(click.Group):
         except PcapdiagError as error:
             fail(str(error))
         except OSError as error:
+            hush_stdout()
             named_file = f"{error.filename}: " if error.filename is not None else ""
             fail(f"{named_file}{error.strerror or error}")
         sys.exit(code if isinstance(code, int) else 0)

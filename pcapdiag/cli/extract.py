@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from pcapdiag.errors import PcapdiagError
 
 if TYPE_CHECKING:
     from pcapdiag.analysis import Analysis
+    from pcapdiag.wirepacket import WirePacket
 
 
 @click.command(short_help="Carve packets of connections or causes into a small capture.")
@@ -22,14 +24,19 @@ if TYPE_CHECKING:
 @click.option(
     "--cause", "causes", metavar="NAME", multiple=True, help="All connections a cause was found on."
 )
+@click.option(
+    "--redact", is_flag=True, help="Replace addresses and mask payloads; keeps TCP and HTTP framing."
+)
 @click.option("-o", "--output", metavar="OUT", required=True, help="The new capture; - is stdout.")
 def extract(
     captures: tuple[str, ...],
     alb: tuple[str, ...],
     profile: str | None,
     profile_file: str | None,
+    tls_keylog: str | None,
     numbers: tuple[int, ...],
     causes: tuple[str, ...],
+    redact: bool,
     output: str,
 ) -> None:
     """Write the packets of some connections of CAPTURE... to a capture of their own.
@@ -45,7 +52,9 @@ def extract(
     from pcapdiag.wire import Wire
     from pcapdiag.wirepacket import Span
 
-    analysis = analyze(list(captures), alb=alb, profile=profile, profile_file=profile_file)
+    analysis = analyze(
+        list(captures), alb=alb, profile=profile, profile_file=profile_file, tls_keylog=tls_keylog
+    )
     rows = analysis.traffic.connections
     chosen = set(numbers)
     for number in chosen:
@@ -54,9 +63,12 @@ def extract(
     for cause in causes:
         chosen |= connections_of(analysis, cause)
     spans = [Span(n, int(rows[n]["first_frame"]), int(rows[n]["last_frame"])) for n in sorted(chosen)]
-    packets = (packet for _, packet in Wire(analysis).each(spans))
+    found = Wire(analysis).each(spans)
+    packets = redacted(analysis, found) if redact else (packet for _, packet in found)
     link_types = {link for info in analysis.traffic.files for link in info.link_types}
-    write = write_pcapng if len(link_types) > 1 or output.lower().endswith("ng") else write_pcap
+    write = (
+        write_pcapng if (len(link_types) > 1 and not redact) or output.lower().endswith("ng") else write_pcap
+    )
     if output == "-":
         write(sys.stdout.buffer, packets)
         return
@@ -64,6 +76,21 @@ def extract(
         count = write(stream, packets)
     what = f"{len(chosen):,} connection{'s' if len(chosen) != 1 else ''}"
     sys.stdout.write(f"{count:,} packets of {what}: {output}\n")
+
+
+def redacted(analysis: Analysis, found: Iterable[tuple[int, WirePacket]]) -> Iterator[WirePacket]:
+    """The packets fit to leave the company."""
+    from pcapdiag.redact import Redactor
+
+    traffic = analysis.traffic
+    redactor = Redactor(traffic.addresses)
+    for connection, packet in found:
+        row = traffic.connections[connection]
+        ends = [traffic.addresses[row[side]] for side in ("client", "server")]
+        source, destination = reversed(ends) if packet.direction else ends
+        clean = redactor.packet(packet, source, destination)
+        if clean is not None:
+            yield clean
 
 
 def connections_of(analysis: Analysis, cause: str) -> set[int]:

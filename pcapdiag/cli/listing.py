@@ -52,12 +52,18 @@ def packets(captures: tuple[str, ...], form: str) -> None:
 
 
 def analysed(
-    captures: tuple[str, ...], alb: tuple[str, ...], profile: str | None, profile_file: str | None
+    captures: tuple[str, ...],
+    alb: tuple[str, ...],
+    profile: str | None,
+    profile_file: str | None,
+    tls_keylog: str | None,
 ) -> Analysis:
     check_profile(profile)
     from pcapdiag.analysis import analyze
 
-    return analyze(list(captures), alb=alb, profile=profile, profile_file=profile_file)
+    return analyze(
+        list(captures), alb=alb, profile=profile, profile_file=profile_file, tls_keylog=tls_keylog
+    )
 
 
 def write(form: str, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -21,10 +21,15 @@ _PROFILE_FILE = click.option(
     "--profile-file", type=click.Path(dir_okay=False), help="TOML laid over the profile's limits."
 )
 
+_TLS_KEYLOG = click.option(
+    "--tls-keylog", metavar="FILE", type=click.Path(dir_okay=False),
+    help="TLS keys (SSLKEYLOGFILE) with which tshark decrypts HTTPS.",
+)  # fmt: skip
+
 
 def analysis_options(command: Command) -> Command:
     """What every command that runs the analysis takes."""
-    for option in (_PROFILE_FILE, _PROFILE, _ALB, captures_argument):
+    for option in (_TLS_KEYLOG, _PROFILE_FILE, _PROFILE, _ALB, captures_argument):
         command = option(command)
     return command
 

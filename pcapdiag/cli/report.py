@@ -13,6 +13,7 @@ from pcapdiag.cli.output import progress_line, whole_file
 
 if TYPE_CHECKING:
     from pcapdiag.analysis import Analysis
+    from pcapdiag.redact import Redactor
 
 SUFFIXES = {".html": "html", ".htm": "html", ".json": "json", ".txt": "text"}
 CAPTURE_SUFFIXES = (".gz", ".zst", ".xz", ".lz4", ".bz2", ".pcapng", ".pcap", ".cap", ".dmp")
@@ -31,17 +32,22 @@ FAILED = 1
     "--fail-on", type=click.Choice(["error", "warning", "never"]), default="never", show_default=True,
     help="Exit with 1 if a finding is as bad as this.",
 )  # fmt: skip
+@click.option(
+    "--redact", is_flag=True, help="Replace addresses, remove query values, cookies and credentials."
+)
 @click.option("--no-progress", is_flag=True, help="Draw no progress bar.")
 def report(
     captures: tuple[str, ...],
     alb: tuple[str, ...],
     profile: str | None,
     profile_file: str | None,
+    tls_keylog: str | None,
     output: str | None,
     form: str | None,
     only: tuple[str, ...],
     ignore: tuple[str, ...],
     fail_on: str,
+    redact: bool,
     no_progress: bool,
 ) -> int:
     """Say which requests in CAPTURE... failed, why, and how to mend it.
@@ -66,35 +72,43 @@ def report(
         alb=alb,
         profile=profile,
         profile_file=profile_file,
+        tls_keylog=tls_keylog,
         only=only,
         ignore=ignore,
         progress=progress_line(captures, not no_progress),
     )
+    redactor = None
+    if redact:
+        from pcapdiag.redact import Redactor
+
+        redactor = Redactor(analysis.traffic.addresses)
     if destination == "-":
-        sys.stdout.buffer.write(rendered(analysis, form).encode("utf-8", "backslashreplace"))
+        sys.stdout.buffer.write(rendered(analysis, form, redactor).encode("utf-8", "backslashreplace"))
     else:
         from pcapdiag.report.text import print_report
 
         with whole_file(Path(destination)) as stream:
-            stream.write(rendered(analysis, form).encode("utf-8", "backslashreplace"))
-        print_report(analysis, sys.stdout)
+            stream.write(rendered(analysis, form, redactor).encode("utf-8", "backslashreplace"))
+        print_report(redactor.analysis(analysis) if redactor else analysis, sys.stdout)
         sys.stdout.write(f"\nReport: {destination}\n")
     return exit_code(analysis, fail_on)
 
 
-def rendered(analysis: Analysis, form: str) -> str:
+def rendered(analysis: Analysis, form: str, redactor: Redactor | None) -> str:
     """The whole report in one of the formats."""
+    if form == "html":
+        from pcapdiag.report.html import html_report
+
+        return html_report(analysis, redactor)
+    if redactor is not None:
+        analysis = redactor.analysis(analysis)
     if form == "json":
         from pcapdiag.report.json import json_text
 
         return json_text(analysis)
-    if form == "text":
-        from pcapdiag.report.text import text_report
+    from pcapdiag.report.text import text_report
 
-        return text_report(analysis)
-    from pcapdiag.report.html import html_report
-
-    return html_report(analysis)
+    return text_report(analysis)
 
 
 def stem(capture: str) -> str:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from jinja2 import BytecodeCache, Template
 
     from pcapdiag.analysis import Analysis
+    from pcapdiag.redact import Redactor
 
 _HERE = Path(__file__).parent
 STYLES = ("uPlot.min.css", "report.css")
@@ -44,8 +45,8 @@ def warm_up() -> None:
         _warming.start()
 
 
-def html_report(analysis: Analysis) -> str:
-    """The whole page."""
+def html_report(analysis: Analysis, redactor: Redactor | None = None) -> str:
+    """The whole page; with a redactor, one that names no address and no secret."""
     from markupsafe import Markup
 
     from pcapdiag.report.json import document
@@ -55,6 +56,9 @@ def html_report(analysis: Analysis) -> str:
 
     style, script = joined(STYLES), script_text()
     legs = leg_summaries(analysis.traffic)
+    drawn = view(analysis)
+    if redactor is not None:
+        drawn, analysis = redactor.value(drawn), redactor.analysis(analysis)
     if _warming is not None:
         _warming.join()
     return page_template().render(
@@ -63,7 +67,7 @@ def html_report(analysis: Analysis) -> str:
         script=Markup(script),
         policy=policy(style, script),
         report_json=Markup(embeddable(document(analysis, legs))),
-        view_json=Markup(embeddable(view(analysis))),
+        view_json=Markup(embeddable(drawn)),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from pcapdiag import __version__
 from pcapdiag.analysis import Analysis
 from pcapdiag.causes.cause import Evidence, Finding
+from pcapdiag.encrypted import Encrypted
 from pcapdiag.report.summary import LegSummary, leg_summaries, moment, span_ns, verdict, worst_first
 from pcapdiag.traffic import FileInfo
 
@@ -52,7 +53,19 @@ def capture(analysis: Analysis) -> dict[str, Any]:
         "last": moment(last_ns) if last_ns else None,
         "duration_s": round((last_ns - first_ns) / 1e9, 9),
         "link_types": sorted({link for info in traffic.files for link in info.link_types}),
+        "tls": tls_object(traffic.encrypted) if traffic.encrypted else None,
         "counters": dict(traffic.counters),
+    }
+
+
+def tls_object(encrypted: Encrypted) -> dict[str, Any]:
+    return {
+        "connections": encrypted.connections,
+        "decrypted": encrypted.decrypted,
+        "server_names": encrypted.names,
+        "versions": encrypted.versions,
+        "alerts": encrypted.alerts,
+        "note": encrypted.note,
     }
 
 

@@ -153,6 +153,9 @@ def drawn(traffic: Traffic, plan: Plan, found: dict[int, list[WirePacket]]) -> d
     packets = thinned(packets, plan.marked)
     start_ns = packets[0][0].time_ns if packets else 0
     notes = {connection: notes_of(traffic, connection) for connection in plan.connections}
+    for connection in plan.connections:
+        if sum(span.connection == connection for span in plan.spans) == 1:
+            mark_holes(found.get(connection, []), notes[connection][0])
     return {
         "finding": plan.finding,
         "leg": plan.connections[plan.evidence.connection],
@@ -205,6 +208,18 @@ def notes_of(traffic: Traffic, connection: int) -> tuple[dict[int, str], dict[in
         if exchange["response_frame"] and exchange["status"]:
             join(messages, int(exchange["response_frame"]), f"{exchange['status']}")
     return events, messages
+
+
+def mark_holes(packets: list[WirePacket], events: dict[int, str]) -> None:
+    """Say where a segment comes before bytes that should have come first; needs every packet of a stretch."""
+    following: dict[int, int] = {}
+    for packet in packets:
+        if packet.icmp or packet.flags & t.RST:
+            continue
+        expected = following.get(packet.direction, packet.seq)
+        if packet.seq > expected:
+            events.setdefault(packet.running, f"{packet.seq - expected:,} bytes before this are missing")
+        following[packet.direction] = max(expected, packet.end_seq)
 
 
 def join(messages: dict[int, str], frame: int, text: str) -> None:

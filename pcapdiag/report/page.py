@@ -42,6 +42,7 @@ def page(analysis: Analysis, legs: dict[str, s.LegSummary]) -> dict[str, Any]:
         "files": traffic.files,
         "size_text": s.size_text,
         "moment": s.moment,
+        "tls_note": traffic.encrypted.note if traffic.encrypted else "",
         "alb": traffic.alb,
         "alb_reason": traffic.alb_reason,
         "profile": analysis.profile,

@@ -99,6 +99,8 @@ def capture_lines(analysis: Analysis, width: int) -> Iterator[Line]:
     for info in traffic.files:
         for trouble in file_troubles(info):
             yield from wrapped(f"{info.path}: {trouble}", width, hang=2, style="yellow")
+    if traffic.encrypted is not None:
+        yield from wrapped(traffic.encrypted.note, width, hang=2)
     reason = f" ({traffic.alb_reason})" if traffic.alb_reason else ""
     yield from wrapped(f"Load balancer: {s.first_of(traffic.alb) or 'none found'}{reason}", width, hang=2)
     reason = f" ({analysis.profile_reason})" if analysis.profile_reason else ""

@@ -146,6 +146,25 @@ def test_a_closed_pipe_is_no_error(outage: Path) -> None:
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "<", "")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("command", [["report", "--format", "json"], ["packets"], ["report"]])
+def test_a_full_disk_behind_stdout_is_one_line(outage: Path, command: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "pcapdiag", *command, str(outage)],
+            stdout=full, stderr=subprocess.PIPE, text=True, env=environment(),
+        )  # fmt: skip
+    assert (ended.returncode, ended.stderr) == (2, "pcapdiag: No space left on device\n")
+
+
+def test_a_listing_s_closed_pipe_is_no_error(outage: Path) -> None:
+    command = (
+        f"{sys.executable} -u -m pcapdiag packets {outage} {outage} | head -c 1; exit ${{PIPESTATUS[0]}}"
+    )
+    ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=environment())
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
 def test_writes_to_a_device_without_replacing_it(outage: Path) -> None:
     assert run("report", outage, "-o", "/dev/null").exit_code == 0
     assert Path("/dev/null").is_char_device()
@@ -169,7 +188,8 @@ def test_a_pipe_imports_neither_rich_nor_a_cold_path(outage: Path) -> None:
         "import sys; from pcapdiag.cli import main\n"
         f"try: main(['report', {str(outage)!r}, '-o', 'x.json'])\n"
         "except SystemExit: pass\n"
-        "print(sorted({'rich', 'dpkt', 'httptools', 'pyshark', 'jinja2', 'asyncio'} & set(sys.modules)), file=sys.stderr)"
+        "cold = {'rich', 'dpkt', 'httptools', 'pyshark', 'jinja2', 'asyncio'}\n"
+        "print(sorted(cold & set(sys.modules)), file=sys.stderr)"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment())
     assert ended.stderr == "[]\n"

@@ -61,8 +61,8 @@ def reset_finding(exchanges: list[int], target: str) -> Finding:
         peers=("10.0.3.2:8080",),
         evidence=tuple(
             Evidence(
-                3, "10.0.2.10:40003", "10.0.3.2:8080", (20 + n, 21 + n), START_NS + n, f"tcp.port==8080 && {n}",
-                "hand.pcap", f"the RST after {target}",
+                3, "10.0.2.10:40003", "10.0.3.2:8080", (20 + n, 21 + n), START_NS + n,
+                f"tcp.port==8080 && {n}", "hand.pcap", f"the RST after {target}",
             )
             for n in range(5)
         ),

@@ -8,8 +8,8 @@ from tests.report.outage import empty, outage, quiet
 
 @pytest.mark.parametrize(
     ("part", "whole", "said"),
-    [(0, 10, "0 %"), (1, 0, "0 %"), (1, 8, "12 %"), (1, 29, "3.4 %"), (1, 3000, "0.03 %"), (1, 100_000, "< 0.01 %"),
-     (999, 1000, "99.9 %"), (10, 10, "100 %")],
+    [(0, 10, "0 %"), (1, 0, "0 %"), (1, 8, "12 %"), (1, 29, "3.4 %"), (1, 3000, "0.03 %"),
+     (1, 100_000, "< 0.01 %"), (999, 1000, "99.9 %"), (10, 10, "100 %")],
 )  # fmt: skip
 def test_a_share_tells_little_from_nothing_and_most_from_all(part: int, whole: int, said: str) -> None:
     assert summary.share(part, whole) == said

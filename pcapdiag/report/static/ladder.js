@@ -3,7 +3,7 @@
 
 (function (p) {
   const { html, svg, duration } = p;
-  const GUTTER = 168, CHARACTER = 6.7, ALL_SHOWN = 60;
+  const CHARACTER = 6.7, ALL_SHOWN = 60;
 
   function ladder(data) {
     const packets = p.objects({ columns: data.columns, rows: data.packets });
@@ -65,9 +65,12 @@
 
   function picture(data, packets, everything, available) {
     const lanes = data.lanes.length;
-    const width = Math.max(available - 2, lanes > 2 ? 720 : 480);
-    const space = (width - GUTTER - 100) / (lanes - 1);
-    const laneX = data.lanes.map((_, n) => GUTTER + 50 + n * space);
+    const narrow = available < 560;
+    const gutter = narrow ? 112 : 150;
+    const width = Math.max(available - 2, lanes > 2 ? 560 : 380);
+    const space = (width - gutter - 80) / (lanes - 1);
+    const laneX = data.lanes.map((_, n) => gutter + 34 + n * space);
+    const frame = { width, gutter, laneX, digits: narrow ? 4 : 6, lanes, files: data.files.length };
     const body = svg("g", {});
     const span = packets.length ? packets[packets.length - 1].time_us - packets[0].time_us : 0;
     const keep = chosen(packets, everything);
@@ -78,11 +81,11 @@
         before = packet;
         return;
       }
-      if (skipped) y = band(body, y, width, `${skipped} packets not drawn`);
+      if (skipped) y = band(body, y, frame, `${skipped} packets not drawn`);
       skipped = 0;
       const pause = before ? packet.time_us - before.time_us : 0;
-      if (pause >= 1000 && (pause >= 1e6 || pause >= span * 0.15)) y = band(body, y, width, `${duration(pause)} pass`);
-      y = step(body, y, packet, laneX, data, width);
+      if (pause >= 1000 && (pause >= 1e6 || pause >= span * 0.15)) y = band(body, y, frame, `${duration(pause)} pass`);
+      y = step(body, y, packet, frame);
       before = packet;
     });
     const drawing = svg("svg", {
@@ -91,39 +94,40 @@
     });
     data.lanes.forEach((lane, n) => {
       const anchor = n === 0 ? "start" : n === lanes - 1 ? "end" : "middle";
-      const x = n === 0 ? laneX[0] - 44 : n === lanes - 1 ? laneX[n] + 46 : laneX[n];
+      const x = n === 0 ? laneX[0] - 24 : n === lanes - 1 ? laneX[n] + 46 : laneX[n];
       drawing.append(
         svg("line", { class: "line", x1: laneX[n], x2: laneX[n], y1: 36, y2: y, "stroke-width": 2 }),
         svg("text", { class: "strong", x, y: 13, "text-anchor": anchor }, lane.role),
         svg("text", { class: "quiet", x, y: 28, "text-anchor": anchor }, clip(lane.name, space * 0.95)),
       );
     });
-    drawing.append(svg("text", { class: "quiet", x: 4, y: 28 }, "seconds"), svg("text", { class: "quiet", x: GUTTER - 42, y: 28, "text-anchor": "end" }, "frame"), body);
+    drawing.append(svg("text", { class: "quiet", x: 4, y: 28 }, "seconds"), svg("text", { class: "quiet", x: gutter - 30, y: 28, "text-anchor": "end" }, "frame"), body);
     return drawing;
   }
 
-  function band(body, y, width, text) {
-    body.append(svg("rect", { class: "pause", x: 0, y: y + 2, width, height: 18 }), svg("text", { class: "quiet", x: GUTTER, y: y + 15 }, text));
+  function band(body, y, { width, gutter }, text) {
+    body.append(svg("rect", { class: "pause", x: 0, y: y + 2, width, height: 18 }), svg("text", { class: "quiet", x: gutter, y: y + 15 }, text));
     return y + 24;
   }
 
-  function step(body, y, packet, laneX, data, width) {
+  function step(body, y, packet, { width, gutter, laneX, digits, lanes, files }) {
     const kind = kindOf(packet);
     const height = packet.http || packet.event ? 40 : 25;
-    const left = packet.leg === 2 && data.lanes.length > 2 ? 1 : 0;
+    const left = packet.leg === 2 && lanes > 2 ? 1 : 0;
     const [from, to] = packet.direction ? [laneX[left + 1], laneX[left]] : [laneX[left], laneX[left + 1]];
     const line = y + (height === 40 ? 21 : 17), tip = line + 4, sign = Math.sign(to - from);
     const room = Math.abs(to - from) - 24, middle = (from + to) / 2;
     const row = svg("g", { class: packet.is_evidence ? `${kind} on-mark` : kind });
     if (packet.is_evidence) row.append(svg("rect", { class: "marked", x: 0, y: y + 1, width, height: height - 1 }));
     row.append(
-      svg("text", { class: "mono quiet", x: 4, y: line + 4 }, (packet.time_us / 1e6).toFixed(6)),
-      svg("text", { class: "mono", x: GUTTER - 42, y: line + 4, "text-anchor": "end" }, data.files.length > 1 ? `${packet.file + 1}/${packet.frame}` : packet.frame),
+      svg("text", { class: "mono quiet", x: 4, y: line + 4 }, (packet.time_us / 1e6).toFixed(digits)),
+      svg("text", { class: "mono", x: gutter - 30, y: line + 4, "text-anchor": "end" }, files > 1 ? `${packet.file + 1}/${packet.frame}` : packet.frame),
       svg("path", { class: "arrow", d: `M${from} ${line}L${to - sign * 7} ${tip}` }),
       svg("path", { class: "head", d: `M${to} ${tip}l${-sign * 9} -5v9z` }),
     );
     const tcp = segment(packet);
-    const above = packet.http && packet.event ? `${packet.http} (${packet.event})` : packet.http || packet.event;
+    const head = packet.http || (packet.event && packet.flags.includes("RST") ? "RST" : "");
+    const above = head && packet.event ? `${head} (${packet.event})` : head || packet.event;
     if (above) {
       row.append(
         svg("text", { class: "label strong halo", x: middle, y: line - 5, "text-anchor": "middle" }, clip(above, room)),
@@ -141,7 +145,7 @@
   function segment(packet) {
     const flags = packet.flags.split(",").filter((flag) => flag && flag !== "ACK" && (flag !== "PSH" || !packet.length)).join(",");
     const parts = [flags || (packet.length ? "" : "ACK")];
-    if (packet.length || flags) parts.push(`seq ${packet.seq}`);
+    if (packet.length || flags || packet.event) parts.push(`seq ${packet.seq}`);
     if (packet.length) parts.push(`len ${packet.length}`);
     if (packet.flags.includes("ACK")) parts.push(`ack ${packet.ack}`);
     if (!packet.flags.includes("RST")) parts.push(`win ${packet.window}`);

@@ -4,7 +4,7 @@
 (function (p) {
   const { svg, html, count } = p;
   const { nodes, edges } = p.view.map;
-  const WIDTH = 1000, NODE_WIDTH = 190, NODE_HEIGHT = 30, ROW = 50, TOP = 34;
+  const WIDTH = 1000, MARGIN = 2, NODE_WIDTH = 190, NODE_HEIGHT = 30, ROW = 50, TOP = 34;
   const TITLES = { client: "Clients", alb: "Load balancer", backend: "Backends" };
 
   function draw() {
@@ -14,7 +14,7 @@
     const height = TOP + rows * ROW + 6;
     const at = {};
     kinds.forEach((kind, column) => {
-      const x = kinds.length === 1 ? 0 : (column * (WIDTH - NODE_WIDTH)) / (kinds.length - 1);
+      const x = MARGIN + (column * (WIDTH - 2 * MARGIN - NODE_WIDTH)) / Math.max(1, kinds.length - 1);
       const gap = (rows * ROW) / nodes[kind].length;
       at[kind] = nodes[kind].map((node, n) => ({ x, y: TOP + gap * (n + 0.5), node }));
     });
@@ -49,10 +49,10 @@
       }, svg("title", {}, `${from.node.name} to ${to.node.name}: ${facts(edge)}`)),
     );
     if (edge.failed || edges.length <= 12) {
-      const along = edges.length > 4 ? (to.node.name.charCodeAt(to.node.name.length - 1) % 2 ? 0.3 : 0.7) : 0.5;
+      const along = edge.leg === "frontend" ? 0.25 : 0.75; // where edges of one end lie apart
       labels.append(svg("text", {
         class: edge.failed ? "bad halo" : "quiet halo", "text-anchor": "middle",
-        ...bezier(x1, from.y, middle, x2, to.y, edge.failed ? 0.5 : along),
+        ...bezier(x1, from.y, middle, x2, to.y, along),
       }, edge.failed ? `${count(edge.failed)} failed` : `${count(edge.exchanges)}`));
     }
   }

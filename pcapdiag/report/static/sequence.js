@@ -69,6 +69,7 @@
       const [low, high] = [u.valToPos(q.seq, "y", true), u.valToPos(q.seq + q.length, "y", true)];
       context.strokeStyle = p.colour(again ? "--error" : "--c1");
       context.lineWidth = (again ? 3 : 2) * ratio;
+      context.setLineDash([]);
       context.beginPath();
       context.moveTo(x, low);
       context.lineTo(x, Math.min(high, low - 3 * ratio));

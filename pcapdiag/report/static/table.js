@@ -82,7 +82,7 @@
     draw();
     return { find, only, nodes: [
       html("div", { class: "controls" }, search, select, back, forth, said),
-      html("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label }, html("table", { class: "rows" }, html("thead", {}, head), body)),
+      html("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Rows of ${label}` }, html("table", { class: "rows" }, html("thead", {}, head), body)),
     ] };
   }
 

@@ -39,7 +39,7 @@
       tzDate: p.chart.utc,
       cursor: { sync: { key: "timeline" }, drag: { x: true, y: false }, points: { show: false } },
       scales: { x: { range: (u, min, max) => [min ?? whole[0], max ?? whole[1]] }, y: { range: (u, min, max) => [0, Math.max(max * 1.08, 1e-9)] } },
-      axes: [p.chart.axis({ values: timesOfDay, space: 90 }), p.chart.axis({ size: 84, values: (u, ticks) => ticks.map((n) => unit(n)) })],
+      axes: [p.chart.axis({ values: timesOfDay, space: 90 }), p.chart.axis({ size: 84, incrs: unit === plain ? WHOLE : undefined, values: (u, ticks) => ticks.map((n) => unit(n)) })],
       series: [
         { label: "UTC", value: (u, s) => (s === null ? "" : p.clock((s - begin) * 1e6).slice(0, 12)) },
         ...series.map((one) => ({
@@ -53,7 +53,8 @@
 
   // Ticks as UTC times of day, with as much of a second as their distance asks for.
   function timesOfDay(u, ticks, axis, space, distance) {
-    const digits = Math.max(0, Math.min(6, Math.ceil(-Math.log10(distance))));
+    let digits = 0;
+    while (digits < 6 && Math.abs((distance * 10 ** digits) % 1) > 1e-6) digits += 1;
     return ticks.map((tick) => p.clock((tick - begin) * 1e6).slice(0, digits ? 9 + digits : 8));
   }
 
@@ -95,13 +96,14 @@
       act("Whole capture", () => whole));
   }
 
+  const plain = (n) => (Number.isInteger(n) ? p.count(n) : String(n));
+  const WHOLE = Array.from({ length: 30 }, (_, n) => [1, 2, 5][n % 3] * 10 ** Math.floor(n / 3));
   const perStep = `per ${p.duration(Math.round(data.step_s * 1e6))}`;
   document.getElementById("timeline-note").textContent =
     `${data.leg === "all" ? "All" : `The ${data.leg}'s`} exchanges by the UTC time each began, ${perStep}, from ${new Date(data.first_ms).toISOString().slice(0, 10)} on. Drag to zoom, double-click for all. ` +
     "A mark above the chart stands where a finding's requests failed.";
   const errors = names.filter((name) => name !== "ok");
   const series = (list) => list.map((name) => ({ label: labelOf(name), colour: colourOf(name), values: data.statuses[name] }));
-  const plain = (n) => (Number.isInteger(n) ? p.count(n) : String(n));
   add(`Exchanges ${perStep}`, series([...errors, "ok"]), 190, plain, { draw: [marks] });
   place.before(controls());
   if (errors.length) add(`Errors by status ${perStep}`, series(errors), 130, plain);

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pcapdiag import tables as t
+from pcapdiag.analysis import analyze, read
+from pcapdiag.capture import open_captures
+from pcapdiag.causes import evidence
+from pcapdiag.causes.cause import Cause, Finding, Severity
+from pcapdiag.report.ladder import FRAMES_AN_END, PACKETS_A_LADDER, ladders, spans_of
+from pcapdiag.wire import Wire
+from tests.conversation import Conversation, write
+
+CAPTURES = Path(__file__).parents[2] / "captures"
+CAUSE = Cause("backend-reset", Severity.ERROR, ("backend",))
+REQUEST = "GET /pay HTTP/1.1\r\nHost: shop\r\n\r\n"
+
+
+def drawn(
+    folder: Path, *conversations: Conversation, severity: Severity = Severity.ERROR
+) -> list[dict[str, Any]]:
+    """The ladders of a finding about the last exchange; the first conversation is the frontend's."""
+    files = open_captures([write(folder / "story.pcap", *conversations)])
+    traffic = read(files)
+    traffic.leg = np.array([t.LEG_FRONTEND, t.LEG_BACKEND][: len(traffic.connections)], "u1")
+    last = len(traffic.exchanges) - 1
+    traffic.peer = np.full(last + 1, t.NONE, "u4")
+    if len(conversations) == 2:
+        traffic.peer[:] = np.arange(last, -1, -1)
+    shown = evidence.of_exchanges(traffic, [last], "the RST")
+    finding = Finding(CAUSE, severity, "backend", "", "", (), 1, evidence=shown, exchanges=np.array([last]))
+    return ladders(traffic, Wire(SimpleNamespace(traffic=traffic, capture_files=files)), [finding])
+
+
+def rows(ladder: dict[str, Any]) -> list[dict[str, Any]]:
+    return [dict(zip(ladder["columns"], row, strict=True)) for row in ladder["packets"]]
+
+
+def both_legs() -> tuple[Conversation, Conversation]:
+    front = Conversation("10.0.0.1:40000", "10.0.0.10:80")
+    front.handshake()
+    front.request(REQUEST)
+    back = Conversation("10.0.0.10:50000", "10.0.3.1:8080", start_s=0.001)
+    back.handshake()
+    back.request(REQUEST)
+    back.wait(0.05)
+    back.server.rst()
+    front.wait(0.06)
+    front.response("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
+    return front, back
+
+
+def test_shows_a_request_on_both_legs_in_order_of_time(tmp_path: Path) -> None:
+    (ladder,) = drawn(tmp_path, *both_legs())
+    assert [lane["role"] for lane in ladder["lanes"]] == ["client", "ALB", "backend"]
+    assert ladder["lanes"][1]["name"] == "10.0.0.10:80 / 10.0.0.10:50000"
+    said = [(row["leg"], row["http"]) for row in rows(ladder) if row["http"]]
+    assert said == [(1, "GET /pay"), (2, "GET /pay"), (1, "502")]
+    times = [row["time_us"] for row in rows(ladder)]
+    assert times == sorted(times) and times[0] == 0
+
+
+def test_marks_the_frames_of_the_evidence(tmp_path: Path) -> None:
+    (ladder,) = drawn(tmp_path, *both_legs())
+    marked = [row["flags"] for row in rows(ladder) if row["is_evidence"]]
+    assert marked == ["PSH,ACK", "RST,ACK"]
+
+
+def test_without_the_other_leg_there_are_two_lifelines(tmp_path: Path) -> None:
+    (ladder,) = drawn(tmp_path, both_legs()[0])
+    assert [lane["role"] for lane in ladder["lanes"]] == ["client", "ALB"]
+
+
+def test_retransmissions_and_missing_bytes_are_named(tmp_path: Path) -> None:
+    c = Conversation()
+    c.handshake()
+    c.request(REQUEST)
+    c.server.send("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n")
+    c.server.send("abc", lost=True)
+    c.server.send("def")
+    c.wait(0.3)
+    c.server.retransmit()
+    (ladder,) = drawn(tmp_path, c)
+    events = [row["event"] for row in rows(ladder) if row["event"]]
+    assert events[0] == "3 bytes before this are missing"
+    assert any("retransmission" in event for event in events[1:])
+
+
+def test_a_long_exchange_is_read_at_its_ends_and_around_its_evidence() -> None:
+    spans = spans_of(7, [100, 900_000], {500_000})
+    assert sum(span.last_frame - span.first_frame for span in spans) < 3 * FRAMES_AN_END
+    assert any(span.first_frame <= 500_000 <= span.last_frame for span in spans)
+
+
+def test_a_long_ladder_keeps_its_ends_and_says_what_it_left_out(tmp_path: Path) -> None:
+    c = Conversation(mss=100)
+    c.handshake()
+    c.request(REQUEST)
+    c.response("HTTP/1.1 200 OK\r\nContent-Length: 50000\r\n\r\n" + "x" * 50_000)
+    (ladder,) = drawn(tmp_path, c)
+    assert len(ladder["packets"]) <= PACKETS_A_LADDER + 20 and ladder["left_out"] > 0
+    assert rows(ladder)[-1]["frame"] == len(c.packets)
+
+
+def test_what_only_informs_has_no_ladder(tmp_path: Path) -> None:
+    assert drawn(tmp_path, *both_legs(), severity=Severity.INFO) == []
+
+
+@pytest.mark.skipif(shutil.which("tshark") is None, reason="no tshark here")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "mtu-blackhole/haproxy-download.pcap",
+        "keepalive-race/nginx-crossing-fin.pcap",
+        "backend-zero-window/nginx-upload.pcap",
+    ],
+)
+def test_a_ladder_reads_as_tshark_s_packet_list(name: str) -> None:
+    capture = CAPTURES / name
+    fields = ("frame.number", "tcp.seq", "tcp.ack", "tcp.len", "tcp.window_size")
+    chosen = [part for field in fields for part in ("-e", field)]
+    command = ["tshark", "-r", str(capture), "-Y", "tcp && !icmp", "-T", "fields", *chosen]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    theirs = {int(line.split("\t")[0]): [int(n or 0) for n in line.split("\t")[1:]] for line in listed}
+    analysis = analyze(capture)
+    found = [
+        row for ladder in ladders(analysis.traffic, Wire(analysis), analysis.findings) for row in rows(ladder)
+    ]
+    assert len(found) > 20
+    ours = {row["frame"]: [row["seq"], row["ack"], row["length"], row["window"]] for row in found}
+    assert ours == {frame: theirs[frame] for frame in ours}
