@@ -19,8 +19,11 @@ from __future__ import annotations
 import cython
 from cython.cimports.libc.string import memchr
 from cython.cimports.pcapdiag.tables import (
+    CONN_DATA_CLIENT,
+    CONN_DATA_SERVER,
     CONN_GUESSED,
     CONN_SWAPPED,
+    CONN_SYNACK,
     END_BY_CLOSE,
     END_COMPLETE,
     END_FIN,
@@ -179,27 +182,12 @@ def lower(c: cython.longlong) -> cython.longlong:
     return c + 32 if 65 <= c <= 90 else c
 
 
-@cython.cfunc
-@cython.inline
-@cython.nogil
-@cython.exceptval(check=False)
-def is_token(c: cython.longlong) -> cython.bint:
-    """tchar of RFC 9110 §5.6.2."""
-    if 97 <= c <= 122 or 65 <= c <= 90 or 48 <= c <= 57:
-        return True
-    return (
-        c == 45
-        or c == 95
-        or c == 33
-        or (35 <= c <= 39)
-        or c == 42
-        or c == 43
-        or c == 46
-        or c == 94
-        or c == 96
-        or c == 124
-        or c == 126
-    )
+def token_byte(c: int) -> int:
+    """The lower case of a tchar (RFC 9110 §5.6.2), 0 of any other byte."""
+    return ord(chr(c).lower()) if chr(c).isascii() and (chr(c).isalnum() or chr(c) in "!#$%&'*+-.^_`|~") else 0
+
+
+TOKEN = cython.declare(cython.uchar[256], [token_byte(c) for c in range(256)])
 
 
 @cython.cclass
@@ -461,10 +449,14 @@ class Framer:
         """Whether these bytes can begin a request line: a known method and a space, a whole line that names a
         version, or as much of one as there is."""
         k: cython.longlong = start
+        c: cython.longlong
         h: cython.longlong = FNV_START
         line_end: cython.longlong
-        while k < end and k - start < 24 and is_token(self.src[k]):
-            h = ((h ^ lower(self.src[k])) * FNV_PRIME) & MASK32
+        while k < end and k - start < 24:
+            c = TOKEN[self.src[k]]
+            if c == 0:
+                break
+            h = ((h ^ c) * FNV_PRIME) & MASK32
             k += 1
         if k == start or k >= end or self.src[k] != 32:
             return False
@@ -969,11 +961,15 @@ class Framer:
         row: cython.longlong = self.streams[s].exchange
         k: cython.longlong = start
         h: cython.longlong = FNV_START
+        c: cython.longlong
         flags: cython.longlong = 0
         target: cython.longlong
         method: cython.int
-        while k < end and is_token(self.src[k]):
-            h = ((h ^ lower(self.src[k])) * FNV_PRIME) & MASK32
+        while k < end:
+            c = TOKEN[self.src[k]]
+            if c == 0:
+                break
+            h = ((h ^ c) * FNV_PRIME) & MASK32
             k += 1
         method = self.method_of(h)
         if method != METHOD_OTHER and not (65 <= self.src[start] <= 90):
@@ -1076,10 +1072,10 @@ class Framer:
         if self.src[start] == 32 or self.src[start] == 9:
             return  # a folded line: obsolete, but it belongs to the field before
         while k < end:
-            c = self.src[k]
-            if not is_token(c):
+            c = TOKEN[self.src[k]]
+            if c == 0:
                 break
-            h = ((h ^ lower(c)) * FNV_PRIME) & MASK32
+            h = ((h ^ c) * FNV_PRIME) & MASK32
             k += 1
         if k == start or k >= end or self.src[k] != 58:
             self.streams[s].flags |= cython.cast(cython.uint, bad)
@@ -1144,7 +1140,7 @@ class Framer:
                 k -= 1
             while k < end and self.src[k] == 32:
                 k += 1
-            self.exchanges[row].forwarded = cython.cast(cython.uint, self.hash(k, end))
+            self.exchanges[row].forwarded = cython.cast(cython.uint, self.address_hash(k, end))
         elif h in (FORWARDED, VIA):
             self.streams[s].flags |= REQ_FORWARDED
         elif h == AMZN_TRACE:
@@ -1241,10 +1237,12 @@ class Framer:
     def has_word(self, start: cython.longlong, end: cython.longlong, word: cython.longlong) -> cython.bint:
         """Whether a comma-separated list has this word (by its hash)."""
         k: cython.longlong = start
+        c: cython.longlong
         h: cython.longlong = FNV_START
         while k < end:
-            if is_token(self.src[k]):
-                h = ((h ^ lower(self.src[k])) * FNV_PRIME) & MASK32
+            c = TOKEN[self.src[k]]
+            if c:
+                h = ((h ^ c) * FNV_PRIME) & MASK32
             else:
                 if h == word:
                     return True
@@ -1262,6 +1260,21 @@ class Framer:
         for k in range(start, end):
             h = ((h ^ lower(self.src[k])) * FNV_PRIME) & MASK32
         return h if h else 1
+
+    @cython.cfunc
+    @cython.nogil
+    @cython.exceptval(check=False)
+    def address_hash(self, start: cython.longlong, end: cython.longlong) -> cython.longlong:
+        """fnv1a of an address without its port and brackets: 10.0.0.1:4711, [2001:db8::1]:4711."""
+        k: cython.longlong
+        colon: cython.longlong
+        if start < end and self.src[start] == 91:
+            k = self.find(93, start, end)
+            return self.hash(start + 1, k if k >= 0 else end)
+        colon = self.find(58, start, end)
+        if colon >= 0 and self.find(58, colon + 1, end) < 0:
+            end = colon
+        return self.hash(start, end)
 
     @cython.cfunc
     @cython.nogil
@@ -1599,6 +1612,16 @@ class Framer:
             self.drop_line(s)
         self.end_outstanding(slot, END_OPEN)
         self.slots[slot].open = 0
+        spoke: cython.longlong = CONN_SYNACK | (
+            CONN_DATA_CLIENT if self.slots[slot].swapped else CONN_DATA_SERVER
+        )
+        row = self.slots[slot].connection
+        if not (self.connections[row].flags & spoke):
+            # the capture holds one side only: nobody knows when the answers came
+            row = self.connections[row].first_exchange
+            while row != NOWHERE:
+                self.exchanges[row].flags &= ~REQ_PIPELINED
+                row = self.exchanges[row].next
 
     # --- strings ------------------------------------------------------------------------------------
 

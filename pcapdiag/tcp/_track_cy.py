@@ -855,13 +855,27 @@ class Tracker:
     @cython.cfunc
     @cython.nogil
     @cython.exceptval(check=False)
+    def reach(self, row: cython.longlong, frame: cython.longlong, now: cython.longlong) -> cython.void:
+        """The connection's span holds this packet, also one stored before or timed before its first."""
+        if frame > self.connections[row].last_frame:
+            self.connections[row].last_frame = cython.cast(cython.uint, frame)
+        elif frame < self.connections[row].first_frame:
+            self.connections[row].first_frame = cython.cast(cython.uint, frame)
+        if now > self.connections[row].last_ns:
+            self.connections[row].last_ns = now
+        elif now < self.connections[row].first_ns:
+            self.connections[row].first_ns = now
+
+    @cython.cfunc
+    @cython.nogil
+    @cython.exceptval(check=False)
     def icmp(
         self, slot: cython.longlong, direction: cython.longlong, p: Packet[::1], i: cython.longlong
     ) -> cython.void:
         """An ICMP error about a packet this connection sent in `direction`."""
         row: cython.longlong = self.slots[slot].connection
         self.connections[row].flags |= CONN_ICMP
-        self.connections[row].last_frame = p[i].frame
+        self.reach(row, p[i].frame, p[i].time_ns)
         self.event(
             slot,
             direction,
@@ -1134,8 +1148,7 @@ class Tracker:
         at: cython.longlong
 
         self.slots[slot].last_ns = now
-        self.connections[row].last_ns = now
-        self.connections[row].last_frame = p[i].frame
+        self.reach(row, frame, now)
         self.streams[f].packets += 1
         self.streams[f].last_ack = p[i].ack
         self.streams[f].last_ns = now

@@ -226,6 +226,7 @@ def test_only_the_requests_are_captured() -> None:
     seen = Reading(packets=[p for p in c.packets if p[1][6:12] == c.client.mac])
     assert seen.told("target", "status") == [("/0", 0), ("/1", 0), ("/2", 0)]
     assert {e for (e,) in seen.told("request_ended")} == {t.END_COMPLETE}
+    assert not any(f & t.REQ_PIPELINED for f in seen.exchanges["flags"].tolist())
 
 
 def test_only_the_responses_are_captured() -> None:

@@ -16,7 +16,8 @@ from tests.reading import interpreted_modules
 
 TEXT = (
     b"GET / HTTP/1.1\r\nHost: a\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
-    b"POST /x HTTP/1.0\r\nContent-Length: 70000\r\nTransfer-Encoding: chunked\r\n\r\n7\r\nabcdefg\r\n0\r\n\r\n"
+    b"POST /x HTTP/1.0\r\nContent-Length: 70000\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b"7\r\nabcdefg\r\n0\r\n\r\n"
     b"HTTP/1.1 101 S\r\n\r\n\x16\x03\x01\x00\x50\x00 PRI * HTTP/2.0\r\n\r\n\n\r\0\xffHEAD /"
 ) * 400
 
