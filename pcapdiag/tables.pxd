@@ -271,6 +271,7 @@ cdef struct HttpSlot:
     unsigned char protocol
     unsigned char swapped
     unsigned char open
+    unsigned char ended
 
 cdef struct Stash:
     long long position

@@ -500,6 +500,7 @@ HttpSlot = np.dtype(
         ("protocol", "u1"),
         ("swapped", "u1"),
         ("open", "u1"),
+        ("ended", "u1"),  # END_* of whatever is asked from now on: the server closed, or someone reset
     ],
     align=True,
 )

@@ -338,6 +338,7 @@ class Framer:
         self.slots[slot].connection = cython.cast(cython.uint, connection)
         self.slots[slot].protocol = PROTOCOL_NONE
         self.slots[slot].swapped = 0
+        self.slots[slot].ended = END_NONE
         self.slots[slot].open = 1
         for s in range(2 * slot, 2 * slot + 2):
             self.streams[s].state = cython.cast(
@@ -1547,7 +1548,21 @@ class Framer:
         self.streams[s].state = cython.cast(cython.uchar, OPAQUE)
         self.streams[s].sniffed = 1
         if direction == 1:
+            if self.slots[slot].ended == END_NONE:
+                self.slots[slot].ended = END_FIN
             self.end_outstanding(slot, END_FIN)
+
+    @cython.cfunc
+    @cython.nogil
+    @cython.exceptval(check=False)
+    def between_requests(self, slot: cython.longlong) -> cython.bint:
+        """Whether a kept-alive connection waits for its client's next request."""
+        s: cython.longlong = 2 * slot
+        return (
+            self.slots[slot].newest != NOWHERE
+            and self.streams[s].state == START
+            and self.streams[s].line_total == 0
+        )
 
     @cython.cfunc
     @cython.nogil
@@ -1571,11 +1586,15 @@ class Framer:
                     self.exchanges[row].response_missing = self.missing(s)
                     self.exchanges[row].response_ended = cython.cast(cython.uchar, how)
                     self.next_outstanding(slot)
+            if d == 0 and direction == 1 and self.between_requests(slot):
+                continue  # the next request may be on its way, to meet the reset
             self.drop_line(s)
             self.streams[s].exchange = cython.cast(cython.uint, NOWHERE)
             self.streams[s].state = cython.cast(cython.uchar, OPAQUE)
             self.streams[s].sniffed = 1
-        self.end_outstanding(slot, END_RST_SENDER if direction == 1 else END_RST_RECEIVER)
+        how = END_RST_SENDER if direction == 1 else END_RST_RECEIVER
+        self.slots[slot].ended = cython.cast(cython.uchar, how)
+        self.end_outstanding(slot, how)
 
     @cython.cfunc
     @cython.nogil
@@ -1610,7 +1629,8 @@ class Framer:
                     self.exchanges[row].response_ended = END_OPEN
                     self.next_outstanding(slot)
             self.drop_line(s)
-        self.end_outstanding(slot, END_OPEN)
+        # what was asked after the server had closed gets no answer any more
+        self.end_outstanding(slot, self.slots[slot].ended if self.slots[slot].ended else END_OPEN)
         self.slots[slot].open = 0
         spoke: cython.longlong = CONN_SYNACK | (
             CONN_DATA_CLIENT if self.slots[slot].swapped else CONN_DATA_SERVER

@@ -522,6 +522,24 @@ def test_request_that_crossed_the_reset_is_no_exchange_but_tells_the_protocol() 
     assert seen.connection["protocol"] == t.PROTOCOL_HTTP
 
 
+def test_next_request_of_a_kept_alive_connection_meets_the_reset() -> None:
+    c = opened()
+    c.request(GET)
+    c.response(OK)
+    c.server.rst(ack=False)
+    c.client.send(GET)  # it was on its way
+    assert [e for _, e in ends(Reading(c))] == [t.END_COMPLETE, t.END_RST_SENDER]
+
+
+def test_next_request_of_a_kept_alive_connection_meets_the_fin() -> None:
+    c = opened()
+    c.request(GET)
+    c.response(OK)
+    c.server.fin()
+    c.client.send(GET)
+    assert [e for _, e in ends(Reading(c))] == [t.END_COMPLETE, t.END_FIN]
+
+
 def test_all_pipelined_requests_end_with_the_connection() -> None:
     c = opened()
     c.request(GET * 3)
