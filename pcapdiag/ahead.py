@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -20,11 +21,16 @@ class _End:
         self.error = error
 
 
-def ahead(items: Iterable[Item], depth: int) -> Iterator[Item]:
+POLL_S = 0.1
+GRACE_S = 0.5
+
+
+def ahead(items: Iterable[Item], depth: int, stop: Callable[[], bool] | None = None) -> Iterator[Item]:
     """The items of `items`, made in another thread, at most `depth` of them waiting.
 
     An error of the producer is raised here. When the consumer stops early, so does the producer, at its next
-    item.
+    item. When `stop` says so, the items end once the producer waits for its input, and soon in any case; a
+    producer that waits is left to it.
     """
     waiting: queue.Queue[Item | _End] = queue.Queue(depth)
     stopped = threading.Event()
@@ -43,13 +49,27 @@ def ahead(items: Iterable[Item], depth: int) -> Iterator[Item]:
     thread = threading.Thread(target=produce, name="pcapdiag-reader", daemon=True)
     thread.start()
     try:
-        while not isinstance(item := waiting.get(), _End):
+        asked_s = 0.0
+        while True:
+            try:
+                item = waiting.get(timeout=POLL_S if stop else None)
+            except queue.Empty:
+                if stop and stop():
+                    break
+                continue
+            if isinstance(item, _End):
+                if item.error is not None:
+                    raise item.error
+                break
             yield item
-        if item.error is not None:
-            raise item.error
+            if stop and stop():
+                asked_s = asked_s or time.monotonic()
+                if time.monotonic() - asked_s > GRACE_S:
+                    break
     finally:
         stopped.set()
-        while thread.is_alive():  # let a waiting put through
+        give_up = time.monotonic() + (GRACE_S if stop and stop() else float("inf"))
+        while thread.is_alive() and time.monotonic() < give_up:  # let a waiting put through
             try:
                 waiting.get(timeout=0.05)
             except queue.Empty:

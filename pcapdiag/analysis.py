@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Union
@@ -23,6 +24,7 @@ from pcapdiag.traffic import Traffic, address_text
 if TYPE_CHECKING:
     from pcapdiag.causes.account import Account
     from pcapdiag.causes.cause import Finding
+    from pcapdiag.dns import Answers
     from pcapdiag.profiles import Profile
 
 #: A path, "-" for standard input, or an open binary file.
@@ -51,6 +53,7 @@ def analyze(
     ignore: Sequence[str] = (),
     tls_keylog: str | os.PathLike[str] | None = None,
     progress: Callable[[int], None] | None = None,
+    interruption: AbstractContextManager[Callable[[], bool]] | None = None,
 ) -> Analysis:
     """Read captures and say why requests failed.
 
@@ -58,6 +61,8 @@ def analyze(
     limits hold (guessed when None), `profile_file` a TOML file of a site's own values, `only` and `ignore`
     causes by name. `tls_keylog` is a file of TLS keys with which tshark decrypts HTTPS (keys inside a pcapng
     are used without it). `progress` is called with the number of input bytes read so far.
+
+    `interruption` surrounds the reading and gives what says whether to end it; what was read is judged.
 
     Raises CaptureError where an input is no capture, PcapdiagError where an option has no meaning.
     """
@@ -68,7 +73,8 @@ def analyze(
         _check_keylog(tls_keylog)
     judges = threading.Thread(target=_warm_up, name="judges", daemon=True)
     judges.start()
-    traffic = read(files, progress, tls_keylog)
+    with interruption or nullcontext() as stop:
+        traffic = read(files, progress, tls_keylog, stop)
     judges.join()  # two threads in one package's imports could meet each other
 
     from pcapdiag.causes import judge
@@ -131,34 +137,57 @@ def read(
     files: Sequence[CaptureFile],
     progress: Callable[[int], None] | None = None,
     tls_keylog: str | os.PathLike[str] | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> Traffic:
     """The connections and exchanges of these captures; who is who is not known yet."""
     framer = Framer()
     tracker = Tracker(framer.follow)
     framer.attach(tracker)
     decoder = Decoder(kept=KEPT)
+    answers: Answers | None = None
     current = -1
-    for index, batch, packets in ahead(decoded(files, decoder, progress), KEPT - 1):
+    for index, batch, packets in ahead(decoded(files, decoder, progress, stop), KEPT - 1, stop):
         if index != current:
             current = index
             tracker.begin_file(index, files[index].info.vantage)
         tracker.track(batch.data, packets)
+        if (packets["kind"] == t.KIND_DNS).any():
+            from pcapdiag import dns  # few captures hold any
+
+            answers = answers or dns.Answers()
+            answers.note(batch.data, packets)
+    if stop and stop():
+        interrupt(files)
     tracker.end_vantage()
     opened = decrypted_by(files, tracker, framer, tls_keylog)
     framer.detach()
     traffic = traffic_of(files, tracker, framer, decoder)
+    if answers is not None:
+        traffic.dns = answers.by_name
     if opened is not None:
         from pcapdiag.decrypted import weave
 
-        traffic.decrypted, traffic.counters["tls_frames_unread"] = opened
+        traffic.decrypted, traffic.counters["tls_frames_unread"], traffic.tls_trouble = opened
         weave(traffic)
     return traffic
 
 
+def interrupt(files: Sequence[CaptureFile]) -> None:
+    """Reading ended early: of these files no more is read than was."""
+    total = 0
+    for file in files:
+        file.interrupt()
+        file.info.first_frame = total + 1
+        total += file.info.packets
+
+
 def decrypted_by(
     files: Sequence[CaptureFile], tracker: Tracker, framer: Framer, tls_keylog: str | os.PathLike[str] | None
-) -> tuple[np.ndarray, int] | None:
-    """Frame what keys open: (which connections were opened, frames left unread); None without any key."""
+) -> tuple[np.ndarray, int, str] | None:
+    """Frame what keys open: (which connections were opened, frames left unread, what went wrong).
+
+    None without any key.
+    """
     if not tls_keylog and not any(file.info.tls_keys for file in files):
         return None
     from pcapdiag.decrypted import decrypt
@@ -167,22 +196,30 @@ def decrypted_by(
     rows = tracker.connections.rows
     was_tls = rows["protocol"] == t.PROTOCOL_TLS
     try:
-        unread = decrypt(files, tracker, framer, os.fspath(tls_keylog) if tls_keylog else None)
+        unread, trouble = decrypt(files, tracker, framer, os.fspath(tls_keylog) if tls_keylog else None)
     except TsharkMissing:
         return None  # keys came inside the capture, and nobody asked for them: the report says so
     opened = was_tls & (rows["protocol"] != t.PROTOCOL_TLS)
-    return opened[: tracker.kernel.connection_count], unread
+    return opened[: tracker.kernel.connection_count], unread, trouble
 
 
 def decoded(
-    files: Sequence[CaptureFile], decoder: Decoder, progress: Callable[[int], None] | None
+    files: Sequence[CaptureFile],
+    decoder: Decoder,
+    progress: Callable[[int], None] | None,
+    stop: Callable[[], bool] | None = None,
 ) -> Iterator[tuple[int, Batch, np.ndarray]]:
-    """(file index, batch, tables.Packet rows) of all files in turn; frames run on from file to file."""
+    """(file index, batch, tables.Packet rows) of all files in turn; frames run on from file to file.
+
+    `stop` ends files on disk at once; a pipe gives what it still has.
+    """
     total = 0
     for index, file in enumerate(files):
         file.info.first_frame = total + 1
         for batch in file.batches(offset_progress(progress, files, index)):
             yield index, batch, in_time(decoder.decode(batch.data, batch.records, total + batch.first_frame))
+            if stop and stop() and file.on_disk:
+                return
         total += file.info.packets
 
 

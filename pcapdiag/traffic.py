@@ -38,6 +38,7 @@ class FileInfo:
     damage_offset: int = 0
     backward_steps: int = 0  # records whose time lies before the record before them
     tls_keys: bytes = b""  # key log carried inside a pcapng
+    interrupted: bool = False  # reading was ended before the file did
     snaplen: int = 0
     comment: str = ""
 
@@ -65,6 +66,8 @@ class Traffic:
     alb_reason: str = ""
     encrypted: Encrypted | None = None  # what its TLS connections show; None where there are none
     decrypted: np.ndarray = field(default_factory=lambda: np.zeros(0, "?"))  # connections opened by a key log
+    tls_trouble: str = ""  # why tshark could not decrypt
+    dns: dict[str, dict[str, int]] = field(default_factory=dict)  # name -> address -> when DNS first gave it, ns
     wire: Wire | None = None  # the cold path: packets read again; None for tables without a capture
     #: (frontend vantage, backend vantage) -> how far the second's clock is ahead, and the error of that
     clock_offsets_ns: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
@@ -151,5 +154,5 @@ def endpoint(address: str, port: int) -> str:
 def address_text(hi: int, lo: int) -> str:
     """The address of a 128-bit number in two halves; IPv4-mapped ones as IPv4."""
     if hi == 0 and lo >> 32 == 0xFFFF:
-        return str(ipaddress.IPv4Address(lo & 0xFFFFFFFF))
+        return f"{lo >> 24 & 255}.{lo >> 16 & 255}.{lo >> 8 & 255}.{lo & 255}"
     return str(ipaddress.IPv6Address(hi << 64 | lo))

@@ -46,3 +46,17 @@ def test_producer_ends_when_the_consumer_stops_early() -> None:
     next(items)
     items.close()
     assert threading.active_count() == before
+
+
+def test_stops_at_once_though_the_producer_waits() -> None:
+    asked, never = threading.Event(), threading.Event()
+
+    def waiting() -> Iterator[int]:
+        yield 1
+        never.wait(5)
+
+    items = ahead(waiting(), 2, asked.is_set)
+    assert next(items) == 1
+    asked.set()
+    assert list(items) == []
+    never.set()

@@ -132,5 +132,8 @@ class Decompressed:
         piece, self._left = bytes(self._left[:PIECE]), self._left[PIECE:]
         return piece
 
+    def would_wait(self) -> bool:
+        return not self._left and not self._pending and self._compressed.would_wait()
+
     def skip(self, count: int) -> bool:
         return False

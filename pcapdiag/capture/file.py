@@ -38,6 +38,7 @@ class CaptureFile:
         self.path = self._source.path
         self.size = self._source.size
         self._index = Index()
+        self._ended = False  # it was read to its end
         self._waiting: Reader | None = None  # of a pipe: the reader that has already begun
         compression, raw, reader = self._open(GLANCE_BYTES if self._source.repeatable else WINDOW_BYTES)
         self.info = FileInfo(self.path, reader.format, compression, (), 0, 0, 0, 0, 0, 1)
@@ -64,6 +65,7 @@ class CaptureFile:
                     progress(reader.window.consumed)
                 yield batch
             self._count(reader)
+            self._ended = True
             if progress:
                 progress(reader.window.consumed)
 
@@ -84,13 +86,18 @@ class CaptureFile:
                 if batch.first_frame + len(batch.records) > first_frame:
                     yield batch
 
+    def interrupt(self) -> None:
+        """Read no more of it: what was read is all there is, unless it had come to its end."""
+        self.info.interrupted = not self._ended
+        self._source.interrupt()
+
     @property
     def on_disk(self) -> bool:
         """Whether another program finds it under `path`."""
         return self._source.repeatable and Path(self.path).is_file()
 
     def content(self) -> Iterator[bytes]:
-        """The file's bytes once more, decompressed, up to where they are damaged; nothing of a pipe too long."""
+        """The file's bytes once more, decompressed, as far as they are whole; nothing of a pipe too long."""
         if self._waiting is not None or self._source.gone:
             return
         raw = self._source.open()

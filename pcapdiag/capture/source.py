@@ -7,6 +7,7 @@ be read once only, so what is read is kept in an unlinked temporary file, up to 
 from __future__ import annotations
 
 import os
+import select
 import stat
 import sys
 from pathlib import Path
@@ -21,6 +22,9 @@ class Raw(Protocol):
     """The little of a raw stream that is used. ``readinto`` may read less than asked; 0 is the end."""
 
     def readinto(self, buffer: memoryview, /) -> int: ...
+
+    def would_wait(self) -> bool:
+        """Whether it is a pipe that has nothing to give now."""
 
     def skip(self, count: int) -> bool:
         """Step over `count` bytes without reading them; False when that is not possible."""
@@ -41,6 +45,9 @@ class Source(Protocol):
 
     def open(self) -> Raw:
         """The bytes from their beginning."""
+
+    def interrupt(self) -> None:
+        """What is read from now on is not kept: somebody may still be waiting for a pipe."""
 
 
 def source_of(given: str | os.PathLike[str] | BinaryIO) -> Source:
@@ -104,6 +111,14 @@ class _Bytes:
         buffer[: len(chunk)] = chunk
         return len(chunk)
 
+    def would_wait(self) -> bool:
+        if self._seekable:
+            return False
+        try:
+            return not select.select([self._stream], [], [], 0)[0]
+        except (OSError, ValueError, TypeError, AttributeError):  # no file of the system: it is asked itself
+            return False
+
     def skip(self, count: int) -> bool:
         if self._seekable:
             self._stream.seek(count, os.SEEK_CUR)
@@ -122,6 +137,9 @@ class _File:
         self.path = path
         self.size: int | None = size
 
+    def interrupt(self) -> None:
+        pass
+
     def open(self) -> Raw:
         try:
             return _Bytes(Path(self.path).open("rb", buffering=0), seekable=True, owned=True)
@@ -136,6 +154,9 @@ class _Seekable:
     def __init__(self, path: str, stream: BinaryIO, start: int) -> None:
         self.path, self._stream, self._start = path, stream, start
         self.size: int | None = stream.seek(0, os.SEEK_END) - start
+
+    def interrupt(self) -> None:
+        pass
 
     def open(self) -> Raw:
         self._stream.seek(self._start)
@@ -155,6 +176,10 @@ class _Pipe:
     def gone(self) -> bool:
         return self._spool is not None and self._spool.copy is None
 
+    def interrupt(self) -> None:
+        if self._spool is not None:
+            self._spool.keeps = False
+
     def open(self) -> Raw:
         if self._spool is None:
             self._spool = _Spool(_Bytes(self._stream))
@@ -172,12 +197,13 @@ class _Spool:
         self._raw = raw
         from tempfile import TemporaryFile  # only pipes wait for its import
 
+        self.keeps = True
         self._kept = 0
         self.copy: BinaryIO | None = TemporaryFile(buffering=0)  # noqa: SIM115
 
     def readinto(self, buffer: memoryview, /) -> int:
         count = self._raw.readinto(buffer)
-        if self.copy is not None:
+        if self.copy is not None and self.keeps:
             self._keep(self.copy, buffer[:count])
         return count
 
@@ -192,6 +218,9 @@ class _Spool:
             pass
         copy.close()
         self.copy = None
+
+    def would_wait(self) -> bool:
+        return self._raw.would_wait()
 
     def skip(self, count: int) -> bool:
         return False

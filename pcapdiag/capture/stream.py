@@ -28,6 +28,9 @@ class Stream(Protocol):
 
     def readinto(self, buffer: memoryview, /) -> int: ...
 
+    def would_wait(self) -> bool:
+        """Whether nothing more can be read now without waiting for whoever writes it."""
+
     def skip(self, count: int) -> bool:
         """Step over `count` bytes, or do nothing and say False where they must be read to be passed."""
 
@@ -52,6 +55,9 @@ class Plain:
                 raise StreamFault(f"cannot be read further: {why(error)}") from None
         self.consumed += count
         return count
+
+    def would_wait(self) -> bool:
+        return not self._head and self._raw.would_wait()
 
     def skip(self, count: int) -> bool:
         if self._head or not self._raw.skip(count):

@@ -54,7 +54,8 @@ class Window:
     def refill(self, start: int, need: int, greedy: bool = True) -> bool:
         """Drop what lies before `start`, read on; say whether `need` bytes are there now, from 0 on.
 
-        A greedy refill reads until the buffer is full, so that a pipe's small writes make large batches.
+        A greedy refill reads until the buffer is full or the stream would make it wait: a pipe's small writes
+        make large batches, and what a quiet pipe has given is not held back.
         """
         kept = self.end - start
         if start or need > len(self.data):
@@ -64,6 +65,8 @@ class Window:
         self.base += start
         self.end = kept
         while self.end < (len(self.data) if greedy else need):
+            if self.end >= max(need, 1) and self._stream.would_wait():
+                break
             count = self._read(self._view[self.end :])
             if not count:
                 break

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pcapdiag import tables as t
+from pcapdiag.causes import reading
 from pcapdiag.traffic import Traffic
 
 #: Client errors that speak of the transfer, not of the application: what an ALB, or a backend's HTTP layer,
@@ -83,7 +84,8 @@ def failed_rows(traffic: Traffic) -> np.ndarray:
     bad = (status >= 500) | np.isin(status, FAILED_STATUSES) | np.isin(ended, _CUT_SHORT)
     silent = np.flatnonzero((status == 0) & ~bad)
     bad[silent] = _went_unanswered(traffic, rows[silent])
-    return rows[bad][~_never_asked(traffic, rows[bad])]
+    rows = rows[bad][~_never_asked(traffic, rows[bad])]
+    return rows[~reading.ended_streams(traffic, rows)]
 
 
 def _never_asked(traffic: Traffic, rows: np.ndarray) -> np.ndarray:

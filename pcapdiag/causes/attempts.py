@@ -66,11 +66,18 @@ def gave_up(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
         & (connections["syns"] > 1)
         & (connections["synacks"] > 1)
     )
-    return (
-        unheard
-        | (connections["syns"] >= MANY_SYNS)
-        | (due_ns < endings.capture_end_ns(traffic)[connections["vantage"]])
-    )
+    past = due_ns < endings.capture_end_ns(traffic)[connections["vantage"]]
+    # A capture that drops packets may have dropped what came after a lone SYN.
+    past &= (connections["syns"] > 1) | ~_drops(traffic)[connections["vantage"]]
+    return unheard | (connections["syns"] >= MANY_SYNS) | past
+
+
+def _drops(traffic: Traffic) -> np.ndarray:
+    """Whether each vantage point's capture misses packets."""
+    dropping = np.zeros(256, "?")
+    dropping[traffic.connections["vantage"][(traffic.connections["flags"] & t.CONN_GAP) != 0]] = True
+    dropping[[file.vantage for file in traffic.files if file.dropped_packets]] = True
+    return dropping
 
 
 def schedule_s(traffic: Traffic, connection: int) -> list[float]:

@@ -21,8 +21,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from pcapdiag import tables as t
-from pcapdiag.causes import attempts, claims, outcome
+from pcapdiag.causes import attempts, claims, holding, outcome
 from pcapdiag.causes.cause import Cause, Finding, Severity
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
@@ -46,6 +48,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     if not len(connections):
         return
     failed = outcome.of_attempts(traffic, connections)
+    held = holding.held_down(traffic, connections, failed.exchanges)
     by_rst = int(((traffic.connections["flags"][connections] & t.CONN_REFUSED) != 0).sum())
     names = claims.peers(traffic, connections, t.LEG_BACKEND)
     icmp = "" if by_rst == len(connections) else f", {len(connections) - by_rst} of them by ICMP unreachable"
@@ -57,7 +60,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         title=f"{claims.who(names)} {tried}: {claims.what_failed(failed)}",
         explanation=(
             "The load balancer's SYN was answered at once by a refusal: nothing listens on that address "
-            "and port, or a firewall there rejects."
+            "and port, or a firewall there rejects." + holding.told(held)
         ),
         remedy=(
             "See whether the service is up and listens on that address and port (ss -lnt), first on "
@@ -65,13 +68,14 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
             "Compare the port with the target group's; look for firewall rules that REJECT.",
             "Let health checks take such a backend out of service sooner.",
         ),
-        exchanges=failed.exchanges,
+        exchanges=np.union1d(failed.exchanges, held).astype("i8"),
         connections=failed.connections,
         severity=failed.severity,
         facts={
             "refused_connections": len(connections),
             "by_rst": by_rst,
             "by_icmp": len(connections) - by_rst,
+            "held_down_requests": len(held),
         },
         shown_by=connections,
         note="the SYN and its refusal",

@@ -25,7 +25,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pcapdiag import tables as t
-from pcapdiag.causes import attempts, backlog, claims, outcome
+from pcapdiag.causes import attempts, backlog, claims, holding, outcome
 from pcapdiag.causes.cause import Cause, Finding, Severity
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
@@ -50,6 +50,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     if not len(connections):
         return
     failed = outcome.of_attempts(traffic, connections)
+    held = holding.held_down(traffic, connections, failed.exchanges)
     rows = traffic.connections[connections]
     answered = int(((rows["flags"] & t.CONN_SYNACK) != 0).sum())
     # Where the answer was not seen, it waited at least from the first SYN to the last.
@@ -76,6 +77,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
                 if answered
                 else ""
             )
+            + holding.told(held)
         ),
         remedy=(
             "Allow the load balancer's subnets in the backend's security group and host firewall (and the "
@@ -83,7 +85,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
             f"See whether the host is up and has that address, first {names[0]}; compare the target group's "
             "port.",
         ),
-        exchanges=failed.exchanges,
+        exchanges=np.union1d(failed.exchanges, held).astype("i8"),
         connections=failed.connections,
         severity=failed.severity,
         facts={
@@ -92,6 +94,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
             "syns": int(rows["syns"].sum()),
             "syn_schedule_s": attempts.schedule_s(traffic, int(connections[np.argmax(rows["syns"])])),
             "answered_by_syn_ack": answered,
+            "held_down_requests": len(held),
         },
         shown_by=connections,
         note="SYNs that nothing answered",

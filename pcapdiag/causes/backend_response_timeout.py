@@ -45,6 +45,8 @@ CAUSE = Cause(
     ),
 )
 
+LEAST_TIMEOUT_S = 0.25  # what is given up sooner was not waited for: its client had left
+
 
 def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     rows = given_up(traffic, profile)
@@ -111,9 +113,19 @@ def given_up(traffic: Traffic, profile: Profile) -> np.ndarray:
     rows = rows[~losses.stalled(traffic, rows)]
     frontend_seen = (traffic.exchange_leg == t.LEG_FRONTEND).any()
     if frontend_seen:
-        return rows[(traffic.peer[rows] != t.NONE) & ~outcome.client_left(traffic, rows)]
+        rows = rows[(traffic.peer[rows] != t.NONE) & ~outcome.client_left(traffic, rows)]
+        return rows[~_hung_up(traffic, rows)]
     # Without the frontend nobody tells a load balancer's time-out from a client's: take what a timer ended.
     waits_s = endings.wait_s(traffic, rows)
     limit_s = profile.backend_response_timeout_s
     by_default = np.zeros(len(rows), "?") if limit_s is None else waits_s >= limit_s - 1
-    return rows[claims.common(waits_s) | by_default]
+    return rows[(claims.common(waits_s) & (waits_s >= LEAST_TIMEOUT_S)) | by_default]
+
+
+def _hung_up(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether the load balancer closed upon its client's FIN: some take a half-close for an abort."""
+    fronts = traffic.peer[rows]
+    by_client = endings.closed_by(traffic, fronts) == endings.CLIENT
+    later_ns = endings.close_ns(traffic, rows) - endings.close_ns(traffic, fronts)
+    unanswered = ~endings.answered_before_close(traffic, fronts)
+    return by_client & unanswered & (later_ns >= -outcome.SLACK_NS) & (later_ns < LEAST_TIMEOUT_S * 1e9)

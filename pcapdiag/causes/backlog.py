@@ -53,13 +53,13 @@ def dropped(traffic: Traffic) -> np.ndarray:
 
 
 def lost_by_chance(traffic: Traffic) -> np.ndarray:
-    """Connections whose few SYNs stayed without an answer on a path that loses data, too, while others were served."""
+    """Connections whose few SYNs had no answer on a path that loses data, too, while others were served."""
     rows, by_chance = _unanswered(traffic)
     return rows[by_chance]
 
 
 def _unanswered(traffic: Traffic) -> tuple[np.ndarray, np.ndarray]:
-    """Connections without an answer to a port that others found alive or crowded, and which of them loss explains."""
+    """Connections without an answer from a port that others found alive or crowded; which loss explains."""
     rows = attempts.unanswered(traffic, t.LEG_BACKEND)
     rows = rows[(traffic.connections["flags"][rows] & t.CONN_SYNACK) == 0]
     crowd = np.union1d(in_limbo(traffic), aborted(traffic)).astype("i8")
@@ -90,6 +90,7 @@ def in_limbo(traffic: Traffic) -> np.ndarray:
     mask &= (connections["flags"] & t.CONN_ESTABLISHED) != 0
     mask &= (connections["synacks"] > 1) & (connections["client_bytes"] > 0)
     rows = np.flatnonzero(mask)
+    rows = rows[~_copied(traffic, rows)]
     silent, insists = connections["client_acked"][rows] == 0, _kept_asking(traffic, rows)
     lives = served_meanwhile(traffic, rows)
     return rows[((silent | insists) & lives) | (insists & ~silent)]
@@ -111,9 +112,7 @@ def aborted(traffic: Traffic) -> np.ndarray:
     row = connections[rows]
     known = (row["syn_rtt_us"] != t.NEVER) & (row["ack_rtt_us"] != t.NEVER)
     handshake_ns = (row["syn_rtt_us"].astype("i8") + row["ack_rtt_us"]) * 1000
-    prompt = row["rst_ns"] - row["first_ns"] <= 2 * handshake_ns + np.maximum(
-        handshake_ns // 4, SLACK_NS
-    )
+    prompt = row["rst_ns"] - row["first_ns"] <= 2 * handshake_ns + np.maximum(handshake_ns // 4, SLACK_NS)
     rows = rows[known & prompt & (row["syns"] == 1)]
     return rows[_port_serves(traffic, rows)]
 
@@ -125,6 +124,15 @@ def _port_serves(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
         attempts.port_keys(traffic, np.flatnonzero((traffic.leg == t.LEG_BACKEND) & answered))
     )
     return np.isin(attempts.port_keys(traffic, rows), serving)
+
+
+def _copied(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether each connection was captured twice, and no SYN-ACK came later than a copy would."""
+    events = traffic.events[traffic.events["kind"] == t.EVENT_SYNACK_RETRANSMISSION]
+    on = events["connection"]
+    true = on[events["time_ns"] - traffic.connections["first_ns"][on] >= attempts.LEAST_PATIENCE_NS]
+    twice = (traffic.connections["flags"][rows] & t.CONN_DUPLICATES) != 0
+    return twice & ~np.isin(rows, true)
 
 
 def _kept_asking(traffic: Traffic, rows: np.ndarray) -> np.ndarray:

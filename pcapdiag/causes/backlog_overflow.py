@@ -28,7 +28,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pcapdiag import tables as t
-from pcapdiag.causes import attempts, backlog, claims, endings, outcome
+from pcapdiag.causes import backlog, claims, endings, outcome
 from pcapdiag.causes.cause import Cause, Finding, Severity
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
@@ -57,7 +57,8 @@ CAUSE = Cause(
 
 def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     unanswered = backlog.dropped(traffic)
-    late, in_limbo, aborted = backlog.answered_late(traffic), backlog.in_limbo(traffic), backlog.aborted(traffic)
+    late, in_limbo = backlog.answered_late(traffic), backlog.in_limbo(traffic)
+    aborted = backlog.aborted(traffic)
     connections = np.unique(np.concatenate([unanswered, late, in_limbo, aborted])).astype("i8")
     if not len(connections):
         return

@@ -15,7 +15,8 @@ What to do
     frontend-packet-loss for the same requests.
 
 What it could be mistaken for
-    Half-close: a client may end its sending side (FIN) and still read the whole response; no fault.
+    Half-close: a client may end its sending side (FIN) and still read the whole response; no fault. A stream
+    of server-sent events ends when its client closes, and in no other way.
     backend-reset and backend-response-timeout: when the client leaves, the load balancer closes its backend
     connection too, and that is not the backend's doing. client-closed-before-request: there the request was
     not whole.
@@ -28,7 +29,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pcapdiag import tables as t
-from pcapdiag.causes import claims, endings, losses, outcome
+from pcapdiag.causes import claims, endings, losses, outcome, reading
 from pcapdiag.causes.cause import Cause, Finding, Severity
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
@@ -110,9 +111,9 @@ def left_early(traffic: Traffic) -> np.ndarray:
     rows = rows[endings.request_whole(traffic, rows) & ~endings.has_flag(traffic, rows, t.REQ_BAD)]
     # What a short snaplen hides of a request was sent if the load balancer handed it on.
     rows = rows[~endings.hidden(traffic, rows) | (traffic.peer[rows] != t.NONE)]
-    return np.union1d(
-        rows[outcome.left_early(traffic, rows)], outcome.sent_to_nobody(traffic, t.LEG_FRONTEND)
-    ).astype("i8")
+    rows = rows[outcome.left_early(traffic, rows)]
+    rows = rows[~reading.ended_streams(traffic, rows)]
+    return np.union1d(rows, outcome.sent_to_nobody(traffic, t.LEG_FRONTEND)).astype("i8")
 
 
 def _reasons(traffic: Traffic, rows: np.ndarray) -> dict[str, int]:

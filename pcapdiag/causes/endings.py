@@ -90,6 +90,7 @@ def _unfinished(traffic: Traffic) -> np.ndarray:
     rows = rows[(exchanges["response_ended"][rows] != t.END_GAP) & has_flag(traffic, rows, t.REQ_SEEN)]
     rows = rows[(closed_by(traffic, rows) != NOBODY) & seen_whole(traffic, rows)]
     rows = rows[~answered_unread(traffic, rows)]
+    rows = rows[~np.isin(exchanges["connection"][rows], _mispaired(traffic))]
     # Bytes that only a short snaplen hides were sent all the same.
     return rows[
         (exchanges["request_ended"][rows] != t.END_GAP) | connection_flag(traffic, rows, t.CONN_TRUNCATED)
@@ -101,6 +102,15 @@ def seen_whole(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     connections = traffic.connections[traffic.exchanges["connection"][rows]]
     both = (connections["client_packets"] > 0) & (connections["server_packets"] > 0)
     return both & ((connections["flags"] & (t.CONN_GAP | t.CONN_EVICTED)) == 0)
+
+
+def _mispaired(traffic: Traffic) -> np.ndarray:
+    """Connections in the middle of which stands a response without a request: the capture stores packets out
+    of order, or misses some, and each later response may be another request's."""
+    exchanges = traffic.exchanges
+    orphans = np.flatnonzero((exchanges["flags"] & (t.REQ_SEEN | t.RSP_SEEN)) == t.RSP_SEEN)
+    begun = connection_flag(traffic, orphans, t.CONN_SYN) | (traffic.previous[orphans] != t.NONE)
+    return exchanges["connection"][orphans[begun & (exchanges["next"][orphans] != t.NONE)]]
 
 
 def answered_unread(traffic: Traffic, rows: np.ndarray) -> np.ndarray:

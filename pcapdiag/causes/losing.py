@@ -22,8 +22,13 @@ def find(
         return
     whole = endings.response_whole(traffic, found.exchanges) & endings.request_whole(traffic, found.exchanges)
     broken = found.exchanges[~whole]
+    # What its server cut short, and closed, was not cut by a loss.
+    cut = endings.response_begun(traffic, broken) & ~endings.response_whole(traffic, broken)
+    broken = broken[~cut | (endings.closed_by(traffic, broken) != endings.SERVER)]
     failed = broken[losses.stalled(traffic, broken)]
     slowed = found.exchanges[whole]
+    # A loss slows; that an answer is an error has a cause of its own.
+    slowed = slowed[traffic.exchanges["status"][slowed] < 500]
     if leg == t.LEG_BACKEND:
         failed = np.union1d(failed, outcome.of_attempts(traffic, backlog.lost_by_chance(traffic)).exchanges)
     exchanges = np.union1d(slowed, failed).astype("i8")

@@ -26,6 +26,7 @@ LOSS_EVENTS = (
 
 
 MIN_HANDSHAKES = 3  # connections with a SYN lost: each costs a second, so fewer of them say something
+LEAST_RTO_NS = 200_000_000  # Linux repeats nothing sooner without duplicate ACKs
 NOTICEABLE_S = 0.1  # a repeat that came sooner was a fast one, and no client noticed
 MAX_READ = 20  # directions whose packets are read again, to see which repeats were needless
 MAX_PACKETS = 2000  # of each of them
@@ -116,11 +117,24 @@ def _lost(traffic: Traffic, leg: int) -> np.ndarray:
     established = (connections["flags"] & t.CONN_ESTABLISHED) != 0
     lost[:, 0] += np.where(established, np.maximum(connections["syns"], 1) - 1, 0).astype("u4")
     lost[:, 1] += np.where(established, np.maximum(connections["synacks"], 1) - 1, 0).astype("u4")
+    _forget_copies(traffic, lost)
     lost[~endings.connections_on(traffic, leg)] = 0
     lost[paths.blackholes(traffic).connections] = 0
     if leg == t.LEG_BACKEND:
         lost[backlog.queued_out(traffic)] = 0
     return lost
+
+
+def _forget_copies(traffic: Traffic, lost: np.ndarray) -> None:
+    """Take out copies of SYNs and SYN-ACKs, of connections captured twice: no host repeats so soon."""
+    connections = traffic.connections
+    for direction, kind in enumerate((t.EVENT_SYN_RETRANSMISSION, t.EVENT_SYNACK_RETRANSMISSION)):
+        events = traffic.events[traffic.events["kind"] == kind]
+        on = events["connection"]
+        early = events["time_ns"] - connections["first_ns"][on] < LEAST_RTO_NS
+        early &= (connections["flags"][on] & t.CONN_DUPLICATES) != 0
+        copies = np.bincount(on[early], minlength=len(connections)).astype("u4")
+        lost[:, direction] -= np.minimum(copies, lost[:, direction])
 
 
 def needless(traffic: Traffic, repeats: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from pcapdiag import tables as t
 from pcapdiag.causes import endings
 from pcapdiag.traffic import Traffic
 
-REFUSED = (400, 405, 411, 413, 414, 417, 421, 422, 431, 500, 501, 502, 505)
+REFUSED = (400, 405, 411, 413, 414, 417, 421, 422, 431, 501, 505)
 _WRONG = t.REQ_BAD | t.REQ_NO_HOST | t.REQ_GARBLED
 
 

@@ -128,6 +128,9 @@ def _stuck(traffic: Traffic, connections: np.ndarray, sent_on: np.ndarray) -> tu
     for connection in connections.tolist():
         own = np.fromiter(traffic.of_connection(connection), "i8")
         hung = ~(endings.request_whole(traffic, own) & endings.response_whole(traffic, own))
+        # Of what only a short snaplen hides, all that another exchange came after had got through.
+        hidden = endings.connection_flag(traffic, own, t.CONN_TRUNCATED)
+        hung &= ~hidden | (traffic.exchanges["next"][own] == t.NONE)
         if len(own) and (connection in sent_on or _has_hole(traffic, int(own[-1]))):
             hung[-1] = True
         rows += own[hung].tolist()

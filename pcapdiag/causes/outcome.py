@@ -205,18 +205,6 @@ def unserved(traffic: Traffic) -> np.ndarray:
     ]  # fmt: skip
 
 
-def made_by_alb(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
-    """Whether the load balancer answered each frontend request by itself: the backend leg is in the capture,
-    from where the frontend was seen, and shows no request that belongs to it."""
-    served = np.zeros(256, "?")
-    backend = (traffic.leg == t.LEG_BACKEND) & (traffic.connections["exchanges"] > 0)
-    served[traffic.connections["vantage"][backend]] = True
-    for frontend, other in traffic.clock_offsets_ns:
-        served[frontend] |= served[other]
-    vantage = traffic.connections["vantage"][traffic.exchanges["connection"][rows]]
-    return (traffic.peer[rows] == t.NONE) & served[vantage]
-
-
 def connecting_meanwhile(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     """Whether the load balancer tried a backend while each of these frontend requests waited, and for
     no other known request: it opened a connection that carried none, or sent one that nobody could join."""

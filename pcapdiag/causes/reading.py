@@ -11,6 +11,7 @@ from pcapdiag.traffic import Traffic
 from pcapdiag.wire import Span, in_order
 
 MAX_READ = 5
+EVENT_STREAM = "text/event-stream"
 MAX_FIRST_BYTES = 200  # messages whose first bytes are looked at
 
 
@@ -38,6 +39,19 @@ def response_heads(traffic: Traffic, rows: np.ndarray, limit: int = MAX_READ) ->
     """The same of the first of these responses."""
     reader = wire(traffic)
     return [] if reader is None else [reader.response_head(int(row)) for row in rows[:limit]]
+
+
+def ended_streams(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether each was a stream of events that its client closed: such a response has no other end (HTML
+    Living Standard, server-sent events). No more than a limit of them are looked at."""
+    exchanges = traffic.exchanges[rows]
+    closed = traffic.connections["closed_by"][exchanges["connection"]] == 0
+    open_ended = (exchanges["flags"] & (t.RSP_SEEN | t.RSP_LENGTH | t.RSP_BAD)) == t.RSP_SEEN
+    asked = np.flatnonzero(closed & open_ended & (exchanges["status"] == 200) & (exchanges["next"] == t.NONE))
+    result = np.zeros(len(rows), "?")
+    for i, head in zip(asked.tolist(), response_heads(traffic, rows[asked], MAX_FIRST_BYTES), strict=False):
+        result[i] = any(value.lower().startswith(EVENT_STREAM) for value in fields(head, "Content-Type"))
+    return result
 
 
 def fields(head: bytes, name: str) -> list[str]:

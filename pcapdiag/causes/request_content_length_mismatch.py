@@ -102,6 +102,8 @@ def _short(traffic: Traffic) -> np.ndarray:
 def _beyond(traffic: Traffic) -> np.ndarray:
     """Rows of requests followed by bytes that begin none; or of the refusal that those bytes got."""
     rows = endings.flagged(traffic, t.REQ_EXTRA, t.LEG_FRONTEND)
+    # A client that asked for another protocol may go on in it before it reads the refusal.
+    rows = rows[~endings.has_flag(traffic, rows, t.REQ_UPGRADE)]
     rows = rows[endings.readable(traffic, rows)]
     following = traffic.exchanges["next"][rows]
     refused = np.zeros(len(rows), "?")

@@ -35,7 +35,7 @@ CAUSE = Cause(
     Severity.ERROR,
     legs=("frontend",),
     statuses=(408,),
-    outranks=("backend-error-status", "backend-response-timeout"),
+    outranks=("backend-error-status", "backend-response-timeout", "no-backend"),
     mistaken_for=(
         ("client-closed-before-request", "the load balancer closed first; the client had only fallen silent"),
         ("frontend-packet-loss", "nothing was sent again: the client sent no more"),
@@ -52,7 +52,9 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     status = traffic.exchanges["status"][rows]
     silence_s = _silence_s(traffic, rows)
     hung_up = (status == 0) & (endings.closed_by(traffic, rows) == endings.SERVER) & (silence_s >= SILENCE_S)
-    chosen = (status == 408) | hung_up
+    # Some load balancers had asked the backend by then, and answer 503 or 504 when the body stays away.
+    own = (status >= 500) & (silence_s >= SILENCE_S) & _alb_gave_up(traffic, rows)
+    chosen = (status == 408) | hung_up | own
     rows, silence_s = rows[chosen], silence_s[chosen]
     if not len(rows):
         return
@@ -87,6 +89,17 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         },
         note="the part of the request that came, and the load balancer's end of waiting",
     )
+
+
+def _alb_gave_up(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether the load balancer ended each request by itself: no backend that it asked failed or closed."""
+    peers = traffic.peer[rows]
+    known = np.flatnonzero(peers != t.NONE)
+    innocent = np.ones(len(rows), "?")
+    innocent[known] = (traffic.exchanges["status"][peers[known]] < 500) & (
+        endings.closed_by(traffic, peers[known]) != endings.SERVER
+    )
+    return innocent & (endings.closed_by(traffic, rows) == endings.SERVER)
 
 
 def _silence_s(traffic: Traffic, rows: np.ndarray) -> np.ndarray:

@@ -1,8 +1,8 @@
-"""Clients reach the load balancer by a literal address, not by its name.
+"""Clients keep to one address of the load balancer, whatever DNS says.
 
 What the wire shows
     Requests whose Host is an IP address, to one of several addresses of the load balancer; other clients
-    use its name.
+    use its name. Or requests by name to an address that the DNS answers in the capture no longer give.
 
 Why it happens
     An address was written into a client's configuration, or resolved once and kept for ever. A load
@@ -41,8 +41,69 @@ CAUSE = Cause(
 
 def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     mine = traffic.leg == t.LEG_FRONTEND
-    if len(traffic.alb) < 2 or len(np.unique(traffic.connections["server"][mine])) < 2:
+    if len(np.unique(traffic.connections["server"][mine])) < 2:
         return
+    yield from _kept_addresses(traffic)
+    if len(traffic.alb) >= 2:
+        yield from _literal_addresses(traffic)
+
+
+def _kept_addresses(traffic: Traffic) -> Iterator[Finding]:
+    """Requests for a name to an address that DNS never gave for it, while it gave others that are used."""
+    if not traffic.dns:
+        return
+    exchanges = traffic.exchanges
+    server = traffic.connections["server"]
+    frontend = np.flatnonzero(traffic.exchange_leg == t.LEG_FRONTEND)
+    chosen, given_for = [], set()
+    for host in np.unique(exchanges["host"][frontend]).tolist():
+        given = traffic.dns.get(_name(traffic.strings[host]), {})
+        rows = frontend[exchanges["host"][frontend] == host]
+        to = server[exchanges["connection"][rows]]
+        current = [row for row in np.unique(to).tolist() if traffic.addresses[row] in given]
+        if not current:
+            continue  # DNS was not seen for this name, or what it gave is not what is used here at all
+        known_ns = min(given.values())
+        opened_ns = traffic.connections["first_ns"][exchanges["connection"][rows]]
+        kept = rows[~np.isin(to, current) & (opened_ns > known_ns)]
+        if len(kept):
+            chosen.append(kept)
+            given_for.update(given)
+    if not chosen:
+        return
+    kept = np.sort(np.concatenate(chosen))
+    used = [traffic.addresses[row] for row in np.unique(server[exchanges["connection"][kept]]).tolist()]
+    names = claims.involved(traffic, kept, t.LEG_FRONTEND)
+    yield claims.finding(
+        traffic,
+        CAUSE,
+        t.LEG_FRONTEND,
+        title=(
+            f"{claims.of_requests(traffic, t.LEG_FRONTEND)} of {claims.who(names, 'clients')} were made to "
+            f"{claims.who(used, 'addresses')}; DNS gives {claims.who(sorted(given_for), 'addresses')}"
+        ),
+        explanation=(
+            "The DNS answers in this capture do not name the address these requests went to, and others "
+            "follow them. The client resolved the name before, and kept what it got."
+        ),
+        remedy=(
+            "Let the client resolve the name again when its time to live is over (Java: "
+            "networkaddress.cache.ttl; nginx: resolver with a variable in proxy_pass).",
+            "Restart the client, or close its pooled connections, to move it now.",
+        ),
+        exchanges=kept,
+        facts={"kept_addresses": used, "dns_addresses": sorted(given_for)},
+        note="a request to an address that DNS does not give",
+    )
+
+
+def _name(host: str) -> str:
+    """A Host field as DNS spells it: without port and last dot, in lower case."""
+    return host.partition(":")[0].rstrip(".").lower()
+
+
+def _literal_addresses(traffic: Traffic) -> Iterator[Finding]:
+    """Requests whose Host is an address, where others use the name."""
     exchanges = traffic.exchanges
     frontend = traffic.exchange_leg == t.LEG_FRONTEND
     literal = frontend & ((exchanges["flags"] & t.REQ_HOST_IP) != 0)

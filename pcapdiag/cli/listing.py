@@ -61,9 +61,7 @@ def analysed(
     check_profile(profile)
     from pcapdiag.analysis import analyze
 
-    return analyze(
-        list(captures), alb=alb, profile=profile, profile_file=profile_file, tls_keylog=tls_keylog
-    )
+    return analyze(list(captures), alb=alb, profile=profile, profile_file=profile_file, tls_keylog=tls_keylog)
 
 
 def write(form: str, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

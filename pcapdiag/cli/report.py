@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pcapdiag.cli.interruption import Interruption
 from pcapdiag.cli.options import analysis_options, cause_names, check_names, check_profile
 from pcapdiag.cli.output import progress_line, whole_file
 
@@ -54,7 +55,8 @@ def report(
 
     Prints the verdict and writes it in full to CAPTURE's name with .html in the current folder. CAPTURE is
     a pcap or pcapng file, compressed or not, or - for stdin. Several are parts of one capture, or the same
-    minutes seen from several hosts. JSON and text go to stdout if no -o names a file.
+    minutes seen from several hosts. Ctrl-C ends the reading, and what was read is reported; twice, it ends
+    everything. JSON and text go to stdout if no -o names a file.
     """
     form = form or (SUFFIXES.get(Path(output).suffix.lower()) if output else None) or "html"
     destination = output or (f"{stem(captures[0])}.html" if form == "html" else "-")
@@ -67,6 +69,7 @@ def report(
         from pcapdiag.report.html import warm_up
 
         warm_up()
+    interruption = Interruption()
     analysis = analyze(
         list(captures),
         alb=alb,
@@ -76,6 +79,7 @@ def report(
         only=only,
         ignore=ignore,
         progress=progress_line(captures, not no_progress),
+        interruption=interruption,
     )
     redactor = None
     if redact:
@@ -91,6 +95,8 @@ def report(
             stream.write(rendered(analysis, form, redactor).encode("utf-8", "backslashreplace"))
         print_report(redactor.analysis(analysis) if redactor else analysis, sys.stdout)
         sys.stdout.write(f"\nReport: {destination}\n")
+    if interruption.asked:
+        interruption.leave()
     return exit_code(analysis, fail_on)
 
 

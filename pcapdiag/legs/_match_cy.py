@@ -51,6 +51,7 @@ OTHER_BODY = cython.declare(cython.int, -16)  # of requests; responses may be co
 SAME_STATUS = cython.declare(cython.int, 4)
 SAME_HOST = cython.declare(cython.int, 2)
 SAME_HEAD = cython.declare(cython.int, 2)  # as many bytes longer as heads get on their way
+UNTRIED = cython.declare(cython.int, 1)  # of what fits two alike, the one that has no attempt yet
 HEAD_SPREAD = cython.declare(cython.int, 8)  # addresses are 7 to 15 bytes long
 IMPOSSIBLE = cython.declare(cython.int, -1000)
 
@@ -263,7 +264,9 @@ class Match:
         if self.rows[back].status != 0 and (0 < status < 500 or status == self.rows[back].status):
             if self.answered_ns(back) + self.shift_ns > self.answered_ns(front) + self.slack_ns:
                 return IMPOSSIBLE
-        if self.rest and self.peer[front] != NOWHERE and not self.made_again(front, back):
+        if self.rest and self.peer[front] == NOWHERE:
+            result += UNTRIED
+        elif self.rest and not self.made_again(front, back):
             return IMPOSSIBLE
         return result + self.common(front, back)
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from pcapdiag import tables as t
 from pcapdiag.analysis import analyze, packet_rows
+from pcapdiag.traffic import address_text
 
 PORTS = 62_000  # client ports the backend leg goes round in, from 1025
 
@@ -59,20 +60,21 @@ def _records(seed: Path, body: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     dtype = np.dtype([("off", "i8"), ("time_ns", "i8"), ("leg", "u1"), ("from_client", "?")])
     rows, ports, at = [], [], 0
     for _file, batch, packets, _flags in packet_rows(seed):
-        if len(packets) != len(batch.records):
-            raise ValueError(f"{seed} holds more than TCP packets")
-        for record, packet in zip(batch.records, packets, strict=True):
-            ends = [
-                (
-                    ".".join(str(int(packet[f"{side}_lo"]) >> shift & 255) for shift in (24, 16, 8, 0)),
-                    int(packet[f"{side}_port"]),
-                )
-                for side in ("src", "dst")
-            ]
-            from_client = ends[0] in legs
-            leg = legs.get(ends[0], 0) or legs.get(ends[1], 0)
+        by_frame = {int(packet["frame"]): packet for packet in packets}
+        for frame, record in enumerate(batch.records, batch.first_frame):
+            leg, from_client = 0, False
+            if (packet := by_frame.get(frame)) is not None:
+                ends = [
+                    (
+                        address_text(int(packet[f"{side}_hi"]), int(packet[f"{side}_lo"])),
+                        int(packet[f"{side}_port"]),
+                    )
+                    for side in ("src", "dst")
+                ]
+                from_client = ends[0] in legs
+                leg = legs.get(ends[0], 0) or legs.get(ends[1], 0)
+                if leg == t.LEG_BACKEND:
+                    ports.append(ends[0 if from_client else 1][1])
             rows.append((at + 16, int(record["time_ns"]), leg, from_client))
             at += 16 + int(record["caplen"])
-            if leg == t.LEG_BACKEND:
-                ports.append(ends[0 if from_client else 1][1])
     return np.array(rows, dtype), np.array(ports)

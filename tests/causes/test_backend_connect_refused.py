@@ -53,6 +53,34 @@ def test_from_the_backend_leg_alone_attempts_are_counted() -> None:
     assert (finding.severity, finding.count) == (Severity.ERROR, 2)
 
 
+def held_down(status: int = 503, target: str = "GET /shop/b", at_s: float = 5.0) -> Story:
+    """A refused connect, and a later request answered at once with no connect of its own."""
+    story = Story()
+    story.works(1, at_s=0.2)
+    story.asked("GET /shop/a", at_s=1.0, status=503, takes_s=0.002)
+    story.refused(at_s=1.0)
+    story.asked(target, at_s=at_s, status=status, takes_s=0.001)
+    return story
+
+
+def test_requests_refused_while_the_backend_is_held_down_failed_by_it_too() -> None:
+    finding = held_down().only(backend_connect_refused)
+    assert finding.count == 2
+    assert finding.facts["held_down_requests"] == 1
+
+
+def test_a_target_that_leads_elsewhere_is_not_held_down() -> None:
+    assert held_down(target="GET /other/b").only(backend_connect_refused).count == 1
+
+
+def test_another_answer_has_another_reason() -> None:
+    assert held_down(status=502).only(backend_connect_refused).count == 1
+
+
+def test_nobody_holds_a_backend_down_for_minutes() -> None:
+    assert held_down(at_s=90.0).only(backend_connect_refused).count == 1
+
+
 def test_icmp_unreachable_refuses() -> None:
     story = Story()
     row = story.syns(count=1, flags=t.CONN_SYN | t.CONN_ICMP)

@@ -59,6 +59,14 @@ def test_a_name_that_load_balancers_bear_tells_nothing_of_an_unknown_one() -> No
     assert story.silent(backend_error_status)
 
 
+def test_without_a_load_balancer_in_sight_it_may_still_be_one_that_answers() -> None:
+    story = Story("generic")
+    story.alb = ()
+    on = story.connection("10.0.0.1", "10.0.0.9:80", "")
+    story.exchange(on, "GET /", 1.0, 502, server="nginx")
+    assert story.silent(backend_error_status)
+
+
 def test_health_checks_are_no_requests() -> None:
     story = Story()
     story.forwarded(None, status=503, and_flags=t.REQ_HEALTH)

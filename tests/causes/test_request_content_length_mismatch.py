@@ -58,6 +58,12 @@ def test_a_client_that_falls_silent_is_timed_out() -> None:
     assert story.silent(mismatch)
 
 
+def test_frames_sent_before_an_upgrade_was_refused_are_no_body() -> None:
+    story = Story()
+    story.asked("GET /socket", status=502, and_flags=t.REQ_UPGRADE | t.REQ_EXTRA)
+    assert story.silent(mismatch)
+
+
 def test_pipelined_requests_are_allowed() -> None:
     story = Story()
     kept = story.frontend()

@@ -35,6 +35,23 @@ def test_closed_without_a_word() -> None:
     assert finding.facts["in_head"] == 1
 
 
+def test_a_balancer_that_had_asked_the_backend_answers_503() -> None:
+    story = Story()
+    row = story.asked("POST /", status=503, takes_s=1.5, **HALF_A_BODY)
+    story.fin(row, by=SERVER, after_s=1.5)
+    back = story.forwarded(row, status=0, **HALF_A_BODY)
+    story.reset(back, by=CLIENT, after_s=1.5)
+    assert story.only(request_timeout).statuses == {"503": 1}
+
+
+def test_a_backend_that_closed_in_mid_upload_is_another_cause() -> None:
+    story = Story()
+    row = story.asked("POST /", status=502, takes_s=1.5, **HALF_A_BODY)
+    story.fin(row, by=SERVER, after_s=1.5)
+    story.reset(story.forwarded(row, status=0, **HALF_A_BODY), by=SERVER, after_s=1.5)
+    assert story.silent(request_timeout)
+
+
 def test_a_balancer_that_hangs_up_at_once_was_not_waiting() -> None:
     story = Story()
     story.fin(story.asked("POST /", status=0, **HALF_A_BODY), by=SERVER, after_s=0.01)

@@ -227,3 +227,14 @@ def test_a_thousand_equal_requests_all_find_theirs() -> None:
     for n in range(300):
         legs.exchange(legs.backend, at_s=n * 0.001 + 0.0002, takes_s=0.0496)
     assert legs.peers() == [*range(300, 600), *range(300)]
+
+
+def test_of_two_failed_equal_requests_each_has_its_own_attempt() -> None:
+    legs = Legs()
+    first = legs.connection(ALB, BACKEND, 0.0, 0.003, leg="backend")
+    second = legs.connection(ALB, BACKEND, 0.0, 0.006, leg="backend")
+    legs.exchange(legs.client, at_s=0.000, status=502, takes_s=0.010)
+    legs.exchange(legs.other, at_s=0.001, status=502, takes_s=0.010)
+    legs.exchange(first, at_s=0.002, status=0, **NO_RESPONSE)
+    legs.exchange(second, at_s=0.004, status=0, **NO_RESPONSE)
+    assert sorted(legs.peers()[:2]) == [2, 3]

@@ -1,0 +1,66 @@
+"""From rows to words: counts, peers, times."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pcapdiag import tables as t
+from pcapdiag.causes import claims
+from tests.causes.stories import Story
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (0.0002, "200 µs"),
+        (0.35, "350 ms"),
+        (5.0, "5.0 s"),
+        (59.96, "60.0 s"),
+        (60.0, "60 s"),
+        (3600.0, "3600 s"),
+    ],
+)
+def test_times_as_a_reader_wants_them(value: float, words: str) -> None:
+    assert claims.seconds(value) == words
+
+
+def test_peers_are_counted() -> None:
+    story = Story()
+    rows = [story.backend("10.0.1.6:8080"), story.backend(), story.backend()]
+    assert claims.peers(story.build(), np.array(rows), t.LEG_BACKEND) == ("10.0.1.5:8080", "10.0.1.6:8080")
+
+
+def test_clients_are_counted_without_their_ports() -> None:
+    story = Story()
+    rows = [story.frontend("10.0.0.1"), story.frontend("10.0.0.1")]
+    assert claims.peers(story.build(), np.array(rows), t.LEG_FRONTEND) == ("10.0.0.1",)
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [((), "nobody"), (("a",), "a"), (("a", "b"), "a and b"), (("a", "b", "c"), "a and 2 other backends")],
+)
+def test_who_it_was(names: tuple[str, ...], words: str) -> None:
+    assert claims.who(names) == words
+
+
+def test_a_timer_ends_waits_at_one_value() -> None:
+    assert claims.cluster(np.array([0.5, 0.501, 0.503]))
+    assert claims.cluster(np.array([60.0, 60.2, 61.0, 59.9]))
+
+
+def test_chance_does_not() -> None:
+    assert not claims.cluster(np.array([0.5, 2.0, 7.0]))
+    assert not claims.cluster(np.array([0.5, 0.5]))
+
+
+def test_those_at_the_common_value_are_told_from_the_others() -> None:
+    assert claims.common(np.array([2.0, 2.001, 0.3, 2.01])).tolist() == [True, True, False, True]
+    assert claims.common(np.array([2.0])).tolist() == [False]
+
+
+def test_the_count_is_left_to_the_verdict() -> None:
+    story = Story()
+    story.works(3)
+    assert claims.of_requests(story.build(), t.LEG_FRONTEND) == "{count} of 3 requests"

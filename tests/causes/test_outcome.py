@@ -1,0 +1,73 @@
+"""What the client saw of what happened behind the load balancer."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pcapdiag import tables as t
+from pcapdiag.causes import outcome
+from tests.causes.stories import CLIENT, Story
+
+
+def test_the_clients_status_not_the_backends() -> None:
+    story = Story()
+    back = story.forwarded(story.asked(status=502), status=0)
+    assert outcome.statuses(story.build(), np.array([back])) == {"502": 1}
+
+
+def test_without_the_frontend_no_status_is_invented() -> None:
+    story = Story()
+    rows = [story.forwarded(None, status=0), story.forwarded(None, status=500)]
+    assert outcome.statuses(story.build(), np.array(rows)) == {"500": 1}
+
+
+def test_a_client_without_an_answer_has_none() -> None:
+    story = Story()
+    row = story.asked(status=0)
+    assert outcome.statuses(story.build(), np.array([row])) == {"none": 1}
+
+
+def test_a_whole_good_answer_heals_an_attempt() -> None:
+    story = Story()
+    good = story.forwarded(story.asked(status=200), status=0)
+    bad = story.forwarded(story.asked(status=502), status=0)
+    cut = story.forwarded(story.asked(status=200, response_ended=t.END_FIN), status=0)
+    alone = story.forwarded(None, status=0)
+    assert outcome.healed(story.build(), np.array([good, bad, cut, alone])).tolist() == [
+        True,
+        False,
+        False,
+        False,
+    ]
+
+
+def test_an_attempt_belongs_to_the_request_it_was_made_for() -> None:
+    story = Story()
+    early = story.asked(at_s=1.0, status=502, takes_s=0.002)
+    late = story.asked(at_s=2.0, status=502, takes_s=0.002)
+    rows = [story.refused(at_s=2.0005), story.refused(at_s=1.0005), story.refused(at_s=3.0)]
+    assert outcome.requests_behind(story.build(), np.array(rows)).tolist() == [late, early, t.NONE]
+
+
+def test_a_request_that_a_backend_answered_has_no_attempt_to_explain() -> None:
+    story = Story()
+    story.forwarded(story.asked(at_s=1.0, status=502, takes_s=0.002), status=502)
+    assert outcome.requests_behind(story.build(), np.array([story.refused(at_s=1.0005)])).tolist() == [t.NONE]
+
+
+def test_two_hosts_clocks_are_brought_together() -> None:
+    story = Story()
+    front = story.asked(at_s=1.0, status=502, takes_s=0.002)
+    row = story.refused(at_s=3.5005)
+    story.tables.connections[row]["vantage"] = 1
+    traffic = story.build()
+    assert outcome.requests_behind(traffic, np.array([row])).tolist() == [t.NONE]
+    traffic.clock_offsets_ns = {(0, 1): (2_500_000_000, 100_000)}
+    assert outcome.requests_behind(traffic, np.array([row])).tolist() == [front]
+
+
+def test_a_client_that_goes_on_reading_has_not_left() -> None:
+    story = Story()
+    row = story.asked(status=200, takes_s=0.3)
+    story.fin(row, by=CLIENT, after_s=0.01, acked=0)
+    assert not outcome.left_early(story.build(), np.array([row])).any()

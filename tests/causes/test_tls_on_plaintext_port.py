@@ -1,0 +1,58 @@
+"""tls-on-plaintext-port: a ClientHello where a request was due."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from types import SimpleNamespace
+
+import pytest
+
+from pcapdiag import tables as t
+from pcapdiag.causes import malformed_request, tls_on_plaintext_port
+from pcapdiag.causes.cause import Finding
+from pcapdiag.wire import Span
+from tests.causes.stories import Story
+
+HELLO = bytes.fromhex("16030100f8010000f40303")
+
+
+class Reader:
+    """Stands in for what reads packets again: every connection begins with these bytes."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    def collect(self, spans: Iterable[Span]) -> dict[int, list[SimpleNamespace]]:
+        said = {"direction": 0, "seq": 1, "flags": t.ACK, "payload": self.data, "payload_len": len(self.data)}
+        return {s.connection: [SimpleNamespace(running=s.first_frame, **said)] for s in spans}
+
+    def why_malformed(self, exchange: int, direction: int) -> str:
+        return "not HTTP"
+
+
+def told(data: bytes, cause: object = tls_on_plaintext_port) -> list[Finding]:
+    story = Story()
+    story.works(1)
+    story.asked(status=400, and_flags=t.REQ_BAD | t.REQ_GARBLED)
+    traffic = story.build()
+    traffic.wire = Reader(data)  # type: ignore[assignment]
+    return list(cause.find(traffic, story.profile))  # type: ignore[attr-defined]
+
+
+def test_a_client_hello_is_answered_400() -> None:
+    (finding,) = told(HELLO)
+    assert (finding.count, finding.statuses) == (1, {"400": 1})
+    assert "10.0.0.10:80" in finding.title
+    assert not told(HELLO, malformed_request)
+
+
+@pytest.mark.parametrize("data", [b"SSH-2.0-x\r\n", b"\x16\x03", b""])
+def test_other_bytes_are_no_tls(data: bytes) -> None:
+    assert not told(data)
+    assert told(data, malformed_request)
+
+
+def test_without_the_file_at_hand_nothing_is_said_of_tls() -> None:
+    story = Story()
+    story.asked(status=400, and_flags=t.REQ_BAD | t.REQ_GARBLED)
+    assert story.silent(tls_on_plaintext_port)
