@@ -67,7 +67,7 @@ class Traffic:
     encrypted: Encrypted | None = None  # what its TLS connections show; None where there are none
     decrypted: np.ndarray = field(default_factory=lambda: np.zeros(0, "?"))  # connections opened by a key log
     tls_trouble: str = ""  # why tshark could not decrypt
-    dns: dict[str, dict[str, int]] = field(default_factory=dict)  # name -> address -> when DNS first gave it, ns
+    dns: dict[str, dict[str, int]] = field(default_factory=dict)  # name -> address -> first given, ns
     wire: Wire | None = None  # the cold path: packets read again; None for tables without a capture
     #: (frontend vantage, backend vantage) -> how far the second's clock is ahead, and the error of that
     clock_offsets_ns: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)

@@ -55,7 +55,8 @@ def _kept_addresses(traffic: Traffic) -> Iterator[Finding]:
     exchanges = traffic.exchanges
     server = traffic.connections["server"]
     frontend = np.flatnonzero(traffic.exchange_leg == t.LEG_FRONTEND)
-    chosen, given_for = [], set()
+    chosen: list[np.ndarray] = []
+    given_for: set[str] = set()
     for host in np.unique(exchanges["host"][frontend]).tolist():
         given = traffic.dns.get(_name(traffic.strings[host]), {})
         rows = frontend[exchanges["host"][frontend] == host]

@@ -184,7 +184,8 @@ def lower(c: cython.longlong) -> cython.longlong:
 
 def token_byte(c: int) -> int:
     """The lower case of a tchar (RFC 9110 §5.6.2), 0 of any other byte."""
-    return ord(chr(c).lower()) if chr(c).isascii() and (chr(c).isalnum() or chr(c) in "!#$%&'*+-.^_`|~") else 0
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+    return ord(chr(c).lower()) if chr(c) in letters + "!#$%&'*+-.^_`|~" else 0
 
 
 TOKEN = cython.declare(cython.uchar[256], [token_byte(c) for c in range(256)])

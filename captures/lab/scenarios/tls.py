@@ -75,7 +75,7 @@ def keys_inside(lab: Lab) -> None:
 
 @scenario("500 and 503 on one HTTP/2 connection, among requests that succeed", "client")
 def http2_key_log(lab: Lab) -> None:
-    """curl writes the key log and asks by HTTP/2, several requests on one connection; count: curl's script."""
+    """curl writes the key log and asks by HTTP/2, several requests on one connection; count: its script."""
     _serve(lab, " http2")
     paths = ["/", *BROKEN, "/api/items", *BROKEN, "/style.css"]
     with lab.recording():
