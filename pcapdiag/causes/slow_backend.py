@@ -17,6 +17,7 @@ What to do
     garbage collection.
 
 What it could be mistaken for
+    A path that is always slow is reported as information only: it may wait on purpose.
     backend-packet-loss: there a repeat fills the gap. backend-zero-window: there the backend had not yet
     read the request. backend-response-timeout: there no answer came. Long polls wait on purpose,
     downloads last long after their first byte, uploads before their last: none of them is slow. A backend
@@ -50,6 +51,8 @@ CAUSE = Cause(
 
 SAMPLES = 100_000  # answers by which a backend's usual time is told
 NO_WORD = re.compile("[^a-z0-9]+")
+MANY_PATHS = 3  # slow at once: it is the backend, not one path's nature
+QUICKER = 3  # times quicker: the same path can do better
 NOTHING_NEW = (204, 304)  # what a long poll says when its time is up
 
 
@@ -74,12 +77,38 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         np.maximum(usual[:, 0] * profile.slow_backend_factor, floor_us), profile.slow_backend_s * 1e6
     )
     far = silent_us > far_us
-    if far.any():
-        yield _of(traffic, profile, rows[far], silent_us[far] / 1e6, usual[far] / 1e6)
+    if not far.any():
+        return
+    # What always takes long may be made so (an unmarked long poll): told, but not held against anyone.
+    unlike = far & _unlike_itself(traffic, rows, far)
+    chosen, severity = (unlike, Severity.WARNING) if unlike.any() else (far, Severity.INFO)
+    yield _of(traffic, profile, rows[chosen], silent_us[chosen] / 1e6, usual[chosen] / 1e6, severity)
+
+
+def _unlike_itself(traffic: Traffic, rows: np.ndarray, far: np.ndarray) -> np.ndarray:
+    """Whether the backend is quicker for other requests to the same path, or slow for many paths at once."""
+    paths = np.array(
+        [traffic.strings[int(row)].partition("?")[0] for row in traffic.exchanges["target"][rows]]
+    )
+    if len(np.unique(paths[far])) >= MANY_PATHS:
+        return np.ones(len(rows), "?")
+    exchanges = traffic.exchanges
+    answered = np.flatnonzero((traffic.exchange_leg == t.LEG_BACKEND) & (exchanges["status"] >= 200))
+    result = np.zeros(len(rows), "?")
+    for path in np.unique(paths[far]).tolist():
+        alike = answered[np.isin(exchanges["target"][answered], traffic.strings.starting_with(path.encode()))]
+        quick = _silent_us(traffic, alike) < _silent_us(traffic, rows[paths == path]).min() / QUICKER
+        result[paths == path] = quick.any()
+    return result
 
 
 def _of(
-    traffic: Traffic, profile: Profile, rows: np.ndarray, silent_s: np.ndarray, usual_s: np.ndarray
+    traffic: Traffic,
+    profile: Profile,
+    rows: np.ndarray,
+    silent_s: np.ndarray,
+    usual_s: np.ndarray,
+    severity: Severity,
 ) -> Finding:
     names = claims.involved(traffic, rows, t.LEG_BACKEND)
     targets, counts = np.unique(traffic.exchanges["target"][rows], return_counts=True)
@@ -105,6 +134,7 @@ def _of(
             "One slow target points to its code or query; all slow at one time to the host or its workers.",
         ),
         exchanges=rows,
+        severity=severity,
         facts={
             "slowest_s": round(slowest_s, 3),
             "median_s": round(median_s, 3),

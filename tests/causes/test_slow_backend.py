@@ -24,10 +24,19 @@ def story_with(takes_s: float = 3.0, request: str = "GET /report", **fields: obj
 
 def test_one_answer_far_over_the_backends_median() -> None:
     finding = story_with().only(slow_backend)
-    assert (finding.severity, finding.count, finding.leg) == (Severity.WARNING, 1, "backend")
+    assert (finding.severity, finding.count, finding.leg) == (Severity.INFO, 1, "backend")
     assert finding.facts["slowest_s"] == pytest.approx(3.0)
     assert finding.facts["usual_median_s"] == pytest.approx(0.01)
     assert finding.facts["most_frequent_target"] == "/report"
+
+
+def test_a_path_that_can_do_better_is_slow() -> None:
+    story = story_with()
+    front = story.asked("GET /report?month=1", at_s=40)
+    quick = story.forwarded(front, at_s=40)
+    story.tables.exchanges[quick]["target"] = story.tables.exchanges[front]["target"]
+    finding = story.only(slow_backend)
+    assert (finding.severity, finding.count) == (Severity.WARNING, 1)
 
 
 def test_an_answer_within_the_floor_is_quick_enough() -> None:
