@@ -45,6 +45,7 @@ CAUSE = Cause(
     ),
 )
 
+AT_ONCE_NS = 5_000_000  # a load balancer that minds its client closes as soon as the client has
 LEAST_TIMEOUT_S = 0.25  # what is given up sooner was not waited for: its client had left
 
 
@@ -115,6 +116,9 @@ def given_up(traffic: Traffic, profile: Profile) -> np.ndarray:
     if frontend_seen:
         rows = rows[(traffic.peer[rows] != t.NONE) & ~outcome.client_left(traffic, rows)]
         return rows[~_hung_up(traffic, rows)]
+    hung_up = _a_client_closed(traffic, rows)
+    if 2 * np.count_nonzero(hung_up) > len(rows):  # fewer are chance: clients close when answered, too
+        rows = rows[~hung_up]
     # Without the frontend nobody tells a load balancer's time-out from a client's: take what a timer ended.
     waits_s = endings.wait_s(traffic, rows)
     limit_s = profile.backend_response_timeout_s
@@ -129,3 +133,15 @@ def _hung_up(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     later_ns = endings.close_ns(traffic, rows) - endings.close_ns(traffic, fronts)
     unanswered = ~endings.answered_before_close(traffic, fronts)
     return by_client & unanswered & (later_ns >= -outcome.SLACK_NS) & (later_ns < LEAST_TIMEOUT_S * 1e9)
+
+
+def _a_client_closed(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether a client closed a frontend connection, of which nothing else can be read, just before the load
+    balancer closed that of each request."""
+    connections = traffic.connections
+    left = (traffic.leg == t.LEG_FRONTEND) & (connections["closed_by"] == endings.CLIENT)
+    fin_ns, rst_ns = connections["client_fin_ns"][left], connections["rst_ns"][left]
+    left_ns = np.sort(np.where((fin_ns == 0) | ((rst_ns != 0) & (rst_ns < fin_ns)), rst_ns, fin_ns))
+    closed_ns = endings.close_ns(traffic, rows)
+    before = np.searchsorted(left_ns, closed_ns - AT_ONCE_NS)
+    return np.searchsorted(left_ns, closed_ns) > before

@@ -201,7 +201,8 @@ def unserved(traffic: Traffic) -> np.ndarray:
     ended = exchanges["response_ended"][rows]
     return rows[
         endings.has_flag(traffic, rows, t.REQ_SEEN) & (ended != t.END_OPEN) & (ended != t.END_GAP)
-        & ((exchanges["status"][rows] != 0) | (endings.close_ns(traffic, rows) != 0))
+        & ((exchanges["status"][rows] != 0)
+           | ((endings.close_ns(traffic, rows) != 0) & endings.seen_whole(traffic, rows)))
     ]  # fmt: skip
 
 

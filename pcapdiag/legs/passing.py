@@ -56,11 +56,19 @@ def _passages(traffic: Traffic, endpoints: Endpoints, rows: np.ndarray, key: np.
     joined = (endpoints.address[found["outer"]] == found["sender"]) | (found["marked"] > 0)
     sent = _sent(traffic, rows)[found["sender"]]
     received = np.bincount(at[on[rows]], minlength=len(endpoints.address))[found["outer"]]
-    share = np.where(joined, _LEAST_SHARE, _LEAST_SHARE_UNMARKED)
     mostly = joined & (2 * found["times"] >= received)  # a node of few requests, all sent on
-    enough = (found["times"] >= share * sent) & (joined | (found["times"] >= _LEAST_TIMES))
+    # Unmarked, much of what the sender sent must have come to this listener, whichever backends it went to.
+    through = _sums(found["outer"].astype("u8") << 32 | found["sender"], found["times"])
+    much = (through >= _LEAST_SHARE_UNMARKED * sent) & (found["times"] >= _LEAST_TIMES)
+    enough = np.where(joined, found["times"] >= _LEAST_SHARE * sent, much)
     keep = (enough | mostly) & _one_way(found)
     return _best_of_each_sender(found[keep], mostly[keep], endpoints)
+
+
+def _sums(keys: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """The times of all passages with the same key, for each of them."""
+    _, which = np.unique(keys, return_inverse=True)
+    return np.bincount(which, times)[which] if len(times) else times
 
 
 def _sent(traffic: Traffic, rows: np.ndarray) -> np.ndarray:

@@ -23,6 +23,7 @@ from pcapdiag.causes import (
 )
 from pcapdiag.causes.cause import Severity
 from tests.causes.stories import ALB, CLIENT, SERVER, Story
+from tests.tables_builder import START_NS
 
 LATER = "10.0.1.6:8080"
 
@@ -55,6 +56,18 @@ def test_a_second_attempt_shares_its_request() -> None:
     tried = [story.refused(at_s=1.0001), story.refused(LATER, at_s=2.0)]
     assert outcome.requests_behind(story.build(), np.array(tried)).tolist() == [front, front]
     assert story.only(backend_connect_refused).count == 1
+
+
+def test_a_request_whose_answer_the_capture_misses_did_not_fail_with_a_refusal() -> None:
+    story = Story()
+    story.asked(at_s=0.9, status=502, takes_s=0.2)
+    row = story.frontend(client_packets=6, server_packets=6)
+    story.tables.connections[row]["flags"] |= t.CONN_GAP
+    gone = story.asked(at_s=1.0, status=0, connection=row)
+    story.fin(gone, by=SERVER, after_s=1.0)
+    story.refused(at_s=1.0001)
+    story.refused(at_s=1.0002)
+    assert gone not in list(story.only(backend_connect_refused).exchanges)
 
 
 def test_a_syn_answered_for_at_once_was_refused_out_of_sight() -> None:
@@ -191,6 +204,20 @@ def test_requests_given_up_at_once_were_not_waited_for() -> None:
     for n in range(3):
         story.fin(story.forwarded(None, status=0, at_s=1.0 + n), by=CLIENT, after_s=0.001)
     assert story.silent(backend_response_timeout)
+
+
+def test_clients_that_leave_an_encrypted_frontend_end_what_the_balancer_asked_for_them() -> None:
+    for leaves in (False, True):
+        story = Story()
+        for at_s in (1.0, 4.0, 7.0):
+            row = story.frontend(at_s=at_s, protocol=t.PROTOCOL_TLS)
+            if leaves:
+                story.tables.connections[row] |= {
+                    "closed_by": CLIENT,
+                    "client_fin_ns": START_NS + round((at_s + 0.7) * 1e9),
+                }
+            story.fin(story.forwarded(None, status=0, at_s=at_s), by=CLIENT, after_s=0.7005)
+        assert story.silent(backend_response_timeout) == leaves
 
 
 # What the capture does not show

@@ -42,6 +42,19 @@ def test_two_addresses_need_several_requests() -> None:
     assert found(hops(3, *legs)) == [("10.1.0.1", "10.2.0.1", "10.0.1.5", 3)]
 
 
+def test_several_listeners_and_backends_share_the_requests() -> None:
+    traffic = TrafficBuilder()
+    fronts = [traffic.connection(CLIENT, listener) for listener in ("10.1.0.1", "10.1.0.2")]
+    backs = [traffic.connection("10.2.0.1", backend) for backend in ("10.0.1.5", "10.0.1.6")]
+    for n in range(16):
+        traffic.exchange(fronts[n % 2], f"GET /{n}", float(n), takes_s=0.02)
+        traffic.exchange(backs[n // 2 % 2], f"GET /{n}", n + 0.001, takes_s=0.01)
+    assert {(outer, sender) for outer, sender, _, _ in found(traffic)} == {
+        ("10.1.0.1", "10.2.0.1"),
+        ("10.1.0.2", "10.2.0.1"),
+    }
+
+
 def test_or_a_forwarding_header() -> None:
     legs = ((CLIENT, "10.1.0.1"), ("10.2.0.1", BACKEND))
     assert len(found(hops(1, *legs, and_flags=t.REQ_FORWARDED))) == 1
