@@ -1039,6 +1039,8 @@ class Framer:
                     status = status * 10 + self.src[k] - 48
                 else:
                     flags = RSP_BAD
+            if flags & RSP_BAD:
+                status = 0
             if status < 100 or (end - start > 12 and self.src[start + 12] != 32):
                 flags = RSP_BAD
             if self.src[start + 7] == 48:

@@ -897,13 +897,14 @@ class Tracker:
         """Whether this is one of the packets before it captured once more: the same IP id and every TCP field
         the same, at almost the same time. Linux hands packets on in lists, so the second copies of several
         may follow all their first ones. A sender that repeats a segment gives it a new IP id (RFC 6864 lets
-        an atomic datagram keep it, so without an id timestamps must agree too and it must carry data)."""
+        an atomic datagram keep it, so without an id timestamps must agree too and it must carry data, or
+        be a SYN, which nobody repeats so soon)."""
         at: cython.longlong = (2 * slot + direction) * 2 * RECENT
         k: cython.longlong
         hashed: cython.ulonglong
         key: cython.longlong
         us: cython.longlong = p[i].time_ns // 1000
-        if p[i].ip_id == 0 and (p[i].has_ts == 0 or p[i].payload_len == 0):
+        if p[i].ip_id == 0 and not (p[i].flags & SYN) and (p[i].has_ts == 0 or p[i].payload_len == 0):
             return False
         hashed = mixed(
             cython.cast(cython.ulonglong, p[i].seq) << 32 | cython.cast(cython.ulonglong, p[i].ack),

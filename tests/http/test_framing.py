@@ -540,6 +540,12 @@ def test_next_request_of_a_kept_alive_connection_meets_the_fin() -> None:
     assert [e for _, e in ends(Reading(c))] == [t.END_COMPLETE, t.END_FIN]
 
 
+def test_status_that_is_no_number_is_none() -> None:
+    seen = talk(GET, "HTTP/1.1 2OO OK\r\n\r\n")
+    assert seen.exchanges["status"].tolist() == [0]
+    assert seen.exchanges["flags"][0] & t.RSP_BAD
+
+
 def test_all_pipelined_requests_end_with_the_connection() -> None:
     c = opened()
     c.request(GET * 3)

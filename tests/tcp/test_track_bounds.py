@@ -221,7 +221,8 @@ def test_streams_together_take_no_more_than_the_stash() -> None:
 def test_events_are_bounded_in_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(track, "EVENT_LIMIT", 8192)
     count = 40_000
-    tracker = tracked(rows(count, flags=t.SYN, src_port=np.repeat(np.arange(count // 2) + 1024, 2), seq=7))
+    ports = np.repeat(np.arange(count // 2) + 1024, 2)
+    tracker = tracked(rows(count, flags=t.SYN, src_port=ports, seq=7, ip_id=1 + np.arange(count) % 2))
     assert tracker.kernel.event_count <= 8192
     assert tracker.kernel.event_count + tracker.kernel.events_dropped == count // 2
     assert tracker.kernel.connection_count == count // 2

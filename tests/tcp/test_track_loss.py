@@ -232,6 +232,17 @@ def test_packet_captured_twice_is_counted_once() -> None:
     assert (seen.connection["server_packets"], seen.connection["server_bytes"]) == (3, 200)
 
 
+def test_handshake_captured_twice_is_counted_once_without_ip_ids_too() -> None:
+    c = Conversation(client="[2001:db8::1]:40000", server="[2001:db8::10]:80")
+    c.client.syn()
+    c.duplicate()
+    c.server.synack()
+    c.duplicate()
+    seen = Reading(c)
+    assert seen.counts["duplicates"] == 2
+    assert (seen.connection["syns"], seen.connection["synacks"]) == (1, 1)
+
+
 def test_retransmission_within_a_millisecond_is_no_capture_duplicate() -> None:
     c = opened(auto_ack=False)
     c.server.send("a" * 100, dropped=True)
