@@ -104,6 +104,12 @@ def seen_whole(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     return both & ((connections["flags"] & (t.CONN_GAP | t.CONN_EVICTED)) == 0)
 
 
+def heads_seen_whole(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether no bytes of each exchange's connection were cut off by the snaplen: where a message ends, and
+    which headers it has, is then known."""
+    return ~connection_flag(traffic, rows, t.CONN_TRUNCATED)
+
+
 def _mispaired(traffic: Traffic) -> np.ndarray:
     """Connections in the middle of which stands a response without a request: the capture stores packets out
     of order, or misses some, and each later response may be another request's."""

@@ -45,7 +45,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         return
     rows = endings.unfinished(traffic, t.LEG_FRONTEND)
     rows = rows[~endings.response_begun(traffic, rows) & endings.met_close(traffic, rows)]
-    rows = rows[endings.kept_alive(traffic, rows)]
+    rows = rows[endings.kept_alive(traffic, rows) & endings.heads_seen_whole(traffic, rows)]
     if not len(rows):
         return
     timeout_s = claims.median(endings.idle_close_s(traffic, rows))

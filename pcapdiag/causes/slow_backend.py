@@ -65,6 +65,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     rows = rows[(traffic.exchange_leg[rows] == t.LEG_BACKEND) & (exchanges["status"][rows] >= 200)]
     rows = rows[_silent_us(traffic, rows) > floor_us]
     rows = rows[~endings.has_flag(traffic, rows, t.REQ_HEALTH) & endings.seen_whole(traffic, rows)]
+    rows = rows[endings.heads_seen_whole(traffic, rows)]
     # What was sent when its reader had gone is told of elsewhere.
     rows = rows[endings.answered_before_close(traffic, rows)]
     rows = rows[~_waits_on_purpose(traffic, profile, rows)]

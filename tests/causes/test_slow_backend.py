@@ -100,3 +100,10 @@ def test_loss_at_another_time_explains_nothing() -> None:
     on = story.tables.exchanges[-1]["connection"]
     story.tables.event(on, t.EVENT_RETRANSMISSION, at_s=40, direction=0)
     assert not story.silent(slow_backend)
+
+
+def test_connections_cut_by_the_snaplen_are_not_judged() -> None:
+    story = story_with()
+    for connection in story.tables.connections:
+        connection["flags"] = connection.get("flags", 0) | t.CONN_TRUNCATED
+    assert story.silent(slow_backend)
