@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: check build lint types test docs docs-check bench lab new-cause
+.PHONY: check build lint types test docs docs-check bench fuzz sanitize lab new-cause
 
 check: build lint types docs-check test
 
@@ -35,6 +35,12 @@ test: build
 
 bench: build
 	$(BIN)/python -m tests.benchmarks
+
+fuzz: build
+	nice -n 19 $(BIN)/python -m tests.fuzz --seconds 600
+
+sanitize: .venv/ready
+	$(BIN)/python tools/sanitize.py
 
 lab: build
 	$(BIN)/python -m captures.lab

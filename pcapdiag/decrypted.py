@@ -9,9 +9,8 @@ exchange, its header fields, the lengths of its bodies and how it ended.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from pcapdiag.http import Framer
     from pcapdiag.tcp import Tracker
 
-LAYERS = "ip ipv6 tcp tls data http2"
+LAYERS = "ip ipv6 tcp data http2"
 FRAMES_LIMIT = 200_000  # frames of one file with decrypted bytes
 HANDED_ON_BYTES = 1 << 20
 SLOT_LIMIT = 1 << 15  # connections and HTTP/2 streams open at once
@@ -36,50 +35,57 @@ CONTINUATION = 9
 END_STREAM, PADDED = 1, 8
 
 
-def decrypt(files: Sequence[CaptureFile], tracker: Tracker, framer: Framer, keylog: str | None) -> int:
-    """Frame what the TLS connections carried, as far as there are keys; the number of frames left unread."""
+def decrypt(
+    files: Sequence[CaptureFile], tracker: Tracker, framer: Framer, keylog: str | None
+) -> tuple[int, str]:
+    """Frame what the TLS connections carried, as far as there are keys.
+
+    Returns how many frames were left unread, and why tshark could not read a file; "" when it could.
+    """
     tshark.need_tshark("decryption")
     feed = Feed(framer)
     ends = Ends(tracker)
-    unread = 0
-    with ExitStack() as stack:
-        preferences = tshark.keylog_preference(keylog)
-        for file in files:
-            if not (keylog or file.info.tls_keys):
-                continue
-            path = stack.enter_context(tshark.readable(file))
-            packets = tshark.frames(
-                path, "tls && (data || http2)", LAYERS, preferences=preferences, decode_as=ends.decode_as(),
-                without=("http",),
-            )  # fmt: skip
-            before = file.info.first_frame - 1
-            for count, packet in enumerate(packets):
+    unread, trouble = 0, ""
+    for file in files:
+        if not (keylog or file.info.tls_keys):
+            continue
+        try:
+            for count, packet in enumerate(decrypted_frames(file, ends, keylog)):
                 if count == FRAMES_LIMIT:
                     unread += 1
                     break
-                take(packet, before, ends, feed)
+                take(packet, file.info.first_frame - 1, ends, feed)
+        except tshark.TsharkGaveUp as error:
+            trouble = str(error)
     for row, streams in feed.open_streams().items():
         for frame, time_ns, kind, direction in ends.closes(row):
             feed.end(streams, frame, time_ns, kind, direction)
     feed.close()
-    return unread + feed.dropped
+    return unread + feed.dropped, trouble
 
 
-def take(packet: Any, before: int, ends: Ends, feed: Feed) -> None:
+def decrypted_frames(file: CaptureFile, ends: Ends, keylog: str | None) -> Iterator[tshark.Packet]:
+    """The packets that complete a record of TLS, with what was in it."""
+    with tshark.readable(file) as path:
+        yield from tshark.frames(
+            path, "tls && (data || http2)", LAYERS, preferences=tshark.keylog_preference(keylog),
+            decode_as=ends.decode_as(), without=("http",),
+        )  # fmt: skip
+
+
+def take(packet: tshark.Packet, before: int, ends: Ends, feed: Feed) -> None:
     """One of tshark's frames, on to the framing."""
-    frame = before + int(packet.number)
-    seconds, _, fraction = str(packet.sniff_timestamp).partition(".")
-    time_ns = int(seconds) * 1_000_000_000 + int(fraction.ljust(9, "0")[:9] or 0)
+    frame = before + packet.number
     found = ends.of(packet, frame)
     if found is None:
         return
     row, direction = found
     for layer in packet.layers:
-        if layer.layer_name == "http2":
+        if layer.name == "http2":
             for piece in http2_frame(layer):
-                feed.http2(row, direction, frame, time_ns, piece)
-        elif text := tshark.value(layer, "data.data"):
-            feed.data((row, 0), direction, frame, time_ns, bytes.fromhex(text.replace(":", "")))
+                feed.http2(row, direction, frame, packet.time_ns, piece)
+        elif text := layer.first("data.data"):
+            feed.data((row, 0), direction, frame, packet.time_ns, bytes.fromhex(text.replace(":", "")))
 
 
 class Ends:
@@ -96,15 +102,14 @@ class Ends:
             self._of.setdefault((client, server), []).append((row, 0))
             self._of.setdefault((server, client), []).append((row, 1))
 
-    def of(self, packet: Any, frame: int) -> tuple[int, int] | None:
+    def of(self, packet: tshark.Packet, frame: int) -> tuple[int, int] | None:
         """(connection, direction) of tshark's packet."""
-        ip = [layer for layer in packet.layers if layer.layer_name in ("ip", "ipv6")]
-        tcp = [layer for layer in packet.layers if layer.layer_name == "tcp"]
+        ip, tcp = packet.named("ip", "ipv6"), packet.named("tcp")
         if not ip or not tcp:
             return None
-        kind = ip[-1].layer_name
+        kind = ip[-1].name
         ends = tuple(
-            endpoint(tshark.value(ip[-1], f"{kind}.{side}"), int(tshark.value(tcp[-1], f"tcp.{side}port")))
+            endpoint(ip[-1].first(f"{kind}.{side}"), int(tcp[-1].first(f"tcp.{side}port") or 0))
             for side in ("src", "dst")
         )
         for row, direction in self._of.get((ends[0], ends[1]), ()):
@@ -117,7 +122,9 @@ class Ends:
         tls = self._rows["protocol"] == t.PROTOCOL_TLS
         ports = np.unique(self._rows["server_port"][tls])[:PORTS_LIMIT].tolist()
         # What ALPN did not name is HTTP/1.1, as on any HTTPS port.
-        return {f"{kind}.port=={port}": to for port in ports for kind, to in (("tcp", "tls"), ("tls", "http"))}
+        return {
+            f"{kind}.port=={port}": to for port in ports for kind, to in (("tcp", "tls"), ("tls", "http"))
+        }
 
     def closes(self, row: int) -> Iterator[tuple[int, int, int, int]]:
         """(frame, time, kind, direction) of a connection's FINs and its first RST, in order."""
@@ -151,17 +158,17 @@ class Http2Frame:
     body_bytes: int = 0
 
 
-def http2_frame(layer: Any) -> Iterator[Http2Frame]:
-    """The frames of HTTP/2 in one of pyshark's layers that belong to a stream."""
-    stream, kind = tshark.value(layer, "http2.streamid"), tshark.value(layer, "http2.type")
+def http2_frame(layer: tshark.Layer) -> Iterator[Http2Frame]:
+    """The frame of HTTP/2 in a layer, if it belongs to a stream."""
+    stream, kind = layer.first("http2.streamid"), layer.first("http2.type")
     if not stream.isdigit() or not kind.isdigit() or int(stream) == 0:
         return
-    flags = int(tshark.value(layer, "http2.flags") or "0", 16)
-    names = tshark.values(layer, "http2.header.name")
-    texts = tshark.values(layer, "http2.header.value")
-    length = int(tshark.value(layer, "http2.length") or 0)
+    flags = int(layer.first("http2.flags") or "0", 16)
+    names = layer.all("http2.header.name")
+    texts = layer.all("http2.header.value")
+    length = int(layer.first("http2.length") or 0)
     if flags & PADDED:
-        length -= int(tshark.value(layer, "http2.pad_length") or 0) + 1
+        length -= int(layer.first("http2.pad_length") or 0) + 1
     yield Http2Frame(
         int(stream),
         HEADERS if int(kind) == CONTINUATION else int(kind),
@@ -290,7 +297,18 @@ class Feed:
     ) -> None:
         captured = length if kind == t.SEGMENT_DATA else 0
         self._steps.append(
-            (time_ns, len(self._bytes), length, captured, frame, self._slots[stream], stream[0], direction, kind, 0)
+            (
+                time_ns,
+                len(self._bytes),
+                length,
+                captured,
+                frame,
+                self._slots[stream],
+                stream[0],
+                direction,
+                kind,
+                0,
+            )
         )
 
     def _hand_on(self) -> None:

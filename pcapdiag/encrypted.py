@@ -1,6 +1,6 @@
 """What TLS connections show though nobody has their keys: names, versions, alerts.
 
-Their handshakes are read again from the capture, of the first connections only: enough to say who speaks what.
+Handshakes are read again from the capture, of the first connections only: enough to say who speaks what.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ class Encrypted:
     names: dict[str, int] = field(default_factory=dict)  # server names of ClientHellos
     versions: dict[str, int] = field(default_factory=dict)  # agreed on
     alerts: dict[str, int] = field(default_factory=dict)
+    trouble: str = ""  # why they could not be decrypted
 
     @property
     def note(self) -> str:
@@ -41,6 +42,8 @@ class Encrypted:
         seen = [*self.versions, *([f"for {_first(self.names)}"] if self.names else [])]
         said += f" ({', '.join(seen)})" if seen else ""
         said += f", alerts: {_first(self.alerts)}" if self.alerts else ""
+        if self.trouble:
+            return f"{said}, {self.decrypted:,} decrypted: {self.trouble}."
         if self.decrypted == self.connections:
             return f"{said}, all decrypted."
         if self.decrypted:
@@ -62,6 +65,7 @@ def encrypted_of(traffic: Traffic) -> Encrypted | None:
     if not len(rows):
         return None
     found = Encrypted(len(rows), decrypted, any(info.tls_keys for info in traffic.files))
+    found.trouble = traffic.tls_trouble
     names, versions, alerts = (Counter[str]() for _ in range(3))
     for client, server in _handshakes(traffic, rows[:SAMPLED].tolist()):
         sent, answered = hellos.flight(client), hellos.flight(server)

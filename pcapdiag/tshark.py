@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from html import unescape
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
 
 import pyshark
+from pyshark.tshark.output_parser.tshark_xml import TsharkXmlParser
 from pyshark.tshark.tshark import TSharkNotFoundException, get_process_path
 
 from pcapdiag.errors import PcapdiagError
@@ -34,8 +38,46 @@ PREFERENCES = {
 }
 
 
+_FIELD = re.compile(rb'<field name="([^"]+)"[^>]*? show="([^"]*)"')
+_NUMBER = re.compile(rb'<field name="num"[^>]*? show="(\d+)"')
+_TIME = re.compile(rb'<field name="timestamp"[^>]*? value="(\d+)\.?(\d*)')
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A protocol of a packet, with the values of its fields as tshark shows them."""
+
+    name: str
+    fields: dict[str, list[str]]
+
+    def first(self, field: str) -> str:
+        """The first value of a field; "" where the layer lacks it."""
+        values = self.fields.get(field)
+        return values[0] if values else ""
+
+    def all(self, field: str) -> list[str]:
+        return self.fields.get(field, [])
+
+
+@dataclass(frozen=True)
+class Packet:
+    """A frame as tshark dissects it."""
+
+    number: int
+    time_ns: int
+    layers: tuple[Layer, ...]
+
+    def named(self, *names: str) -> list[Layer]:
+        """Its layers of these protocols, the outermost first."""
+        return [layer for layer in self.layers if layer.name in names]
+
+
 class TsharkMissing(PcapdiagError):
     """There is no tshark to ask."""
+
+
+class TsharkGaveUp(PcapdiagError):
+    """tshark could read nothing of a file, which is damaged or of a kind it does not know."""
 
 
 def need_tshark(what_for: str) -> None:
@@ -78,11 +120,11 @@ def frames(
     preferences: Mapping[str, str] | None = None,
     decode_as: Mapping[str, str] | None = None,
     without: Sequence[str] = (),
-) -> Iterator[Any]:
-    """pyshark's packets that match the filter, with the fields of these layers (``"ip tcp http"``).
+) -> Iterator[Packet]:
+    """The packets that match the filter, with the fields of these layers (``"ip tcp http"``).
 
-    tshark reads no further than `last_frame`, when that is given, and does without some protocols. Where it gives up on a damaged file,
-    the packets before that are all there are.
+    tshark reads no further than `last_frame`, when that is given, and does `without` some protocols. Where it
+    gives up on a damaged file, the packets before that are all there are.
     """
     options = ["-J", f"frame {layers}"]
     options += ["-c", str(last_frame)] if last_frame else []
@@ -106,14 +148,36 @@ def frames(
         capture.close()
         loop.close()
     if capture.failed and not count:
-        raise PcapdiagError(f"tshark gave up on {path}: {capture.failed}")
+        raise TsharkGaveUp(f"tshark gave up on {path.name}: {capture.failed}")
 
 
-class _Capture(pyshark.FileCapture):  # type: ignore[misc]
+class _Parser(TsharkXmlParser):
+    """Reads the fields straight out of tshark's XML, which pyshark would make an object of, one each.
+
+    That takes a tenth of the time.
+    """
+
+    def _parse_single_packet(self, packet: bytes) -> Packet:
+        # By its indent a protocol is told from those inside it, as what an ICMP error quotes.
+        _, *protocols = packet.split(b'\n  <proto name="')
+        number, time_ns, layers = 0, 0, []
+        for protocol in protocols:
+            name = protocol[: protocol.find(b'"')].decode()
+            if name == "geninfo":
+                number, time_ns = _general(protocol)
+            elif name != "frame":
+                layers.append(Layer(name, _fields(protocol)))
+        return Packet(number, time_ns, tuple(layers))
+
+
+class _Capture(pyshark.FileCapture):
     """pyshark kills tshark once its last packet has come, which upsets asyncio's own wait for it, and takes a
     capture cut short for a crash. Here tshark ends by itself, and what it had to say is kept."""
 
     failed = ""
+
+    def _setup_tshark_output_parser(self) -> TsharkXmlParser:
+        return _Parser()
 
     async def _cleanup_subprocess(self, process: Any) -> None:
         if not self._eof_reached:
@@ -124,13 +188,18 @@ class _Capture(pyshark.FileCapture):  # type: ignore[misc]
             self.failed = self._last_error_line or f"exit status {process.returncode}"
 
 
-def value(layer: Any, name: str) -> str:
-    """The first value of a field; "" where the layer lacks it."""
-    found = layer.get_field(name)
-    return "" if found is None else str(found.get_default_value() or "")
+def _general(protocol: bytes) -> tuple[int, int]:
+    """(number, time in ns) of a packet."""
+    number = _NUMBER.search(protocol)
+    time = _TIME.search(protocol)
+    seconds, fraction = (time[1], time[2]) if time else (b"0", b"")
+    time_ns = int(seconds) * 1_000_000_000 + int(fraction.ljust(9, b"0")[:9] or 0)
+    return int(number[1]) if number else 0, time_ns
 
 
-def values(layer: Any, name: str) -> list[str]:
-    """All values of a field."""
-    found = layer.get_field(name)
-    return [] if found is None else [str(each.get_default_value() or "") for each in found.all_fields]
+def _fields(protocol: bytes) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name, shown in _FIELD.findall(protocol):
+        text = shown.decode("utf-8", "backslashreplace")
+        found.setdefault(name.decode(), []).append(unescape(text) if "&" in text else text)
+    return found

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -201,6 +201,7 @@ def all_of(*signs: Sign) -> Sign:
 _SERVER_CLOSE = any_of(flag("FIN", SERVER), flag("RST", SERVER))
 _CLIENT_CLOSE = any_of(flag("FIN", CLIENT), flag("RST", CLIENT))
 _REFUSED = any_of(flag("RST", SERVER), icmp_error)
+_RETRANSMITTED = analysis(_RETRANSMISSIONS, "retransmission")
 _LOST = analysis(_LOSSES, "loss")
 
 #: What tshark must see in the evidence of a cause.
@@ -209,29 +210,34 @@ SIGNS: dict[str, Sign] = {
     "alb-policy-response": status(300),
     "backend-closed-before-response": _SERVER_CLOSE,
     "backend-connect-refused": _REFUSED,
-    "backend-connect-timeout": any_of(no_answer, analysis(_RETRANSMISSIONS, "retransmission")),
+    "backend-connect-timeout": any_of(no_answer, _RETRANSMITTED),
     "backend-error-status": status(400),
     "backend-packet-loss": _LOST,
     "backend-reset": flag("RST", SERVER),
     "backend-response-timeout": data(CLIENT),
     "backend-tls-handshake-failed": any_of(_SERVER_CLOSE, _CLIENT_CLOSE, tls("alert")),
     "backend-zero-window": analysis(_ZERO_WINDOWS, "zero window"),
-    "backlog-overflow": any_of(no_answer, analysis(_RETRANSMISSIONS, "retransmission"), flag("RST", SERVER)),
+    "backlog-overflow": any_of(no_answer, _RETRANSMITTED, flag("RST", SERVER)),
     "client-closed-before-request": _CLIENT_CLOSE,
     "client-closed-before-response": _CLIENT_CLOSE,
     "frontend-connect-refused": _REFUSED,
-    "frontend-connect-timeout": any_of(no_answer, analysis(_RETRANSMISSIONS, "retransmission")),
+    "frontend-connect-timeout": any_of(no_answer, _RETRANSMITTED),
     "frontend-keepalive-race": all_of(_SERVER_CLOSE, data(CLIENT)),
     "frontend-packet-loss": _LOST,
-    "frontend-zero-window": analysis(_ZERO_WINDOWS, "zero window"),
+    "health-check-failing": any_of(status(300), _SERVER_CLOSE, no_answer, _RETRANSMITTED),
     "keepalive-race": all_of(_SERVER_CLOSE, data(CLIENT)),
+    "malformed-request": any_of(expert, data(CLIENT)),
     "malformed-response": any_of(expert, data(SERVER)),
     "mtu-blackhole": any_of(analysis(_LOSSES, "loss", SILENT), icmp_error),  # may never reach the capture
     "no-backend": status(500),
     "plaintext-on-tls-port": any_of(status(400), data(CLIENT)),
+    "request-content-length-mismatch": data(CLIENT),
     "request-header-too-large": any_of(status(400), _SERVER_CLOSE),
     "request-timeout": any_of(status(400), _SERVER_CLOSE),
+    "response-content-length-mismatch": data(SERVER),
+    "response-header-too-large": data(SERVER),
     "slow-backend": data(SERVER),
+    "status-rewritten": status(100),
     "throttled": status(400),
     "tls-handshake-failed": any_of(_SERVER_CLOSE, _CLIENT_CLOSE, tls("alert")),
     "tls-on-plaintext-port": data(CLIENT),
@@ -256,7 +262,7 @@ def verify(analysis_: Analysis, tls_keylog: str | None = None) -> list[Opinion]:
 
 
 def chosen(findings: Sequence[Finding]) -> list[list[Evidence]]:
-    """Of each finding the evidence to ask about: all of it, or the first, that the frames stay FRAMES_ASKED."""
+    """Of each finding the evidence to ask about: all, or as much as FRAMES_ASKED allows."""
     asked: list[list[Evidence]] = [[] for _ in findings]
     left = FRAMES_ASKED
     for rank in range(max((len(finding.evidence) for finding in findings), default=0)):
@@ -335,35 +341,33 @@ def check(cause: str, item: Evidence, said: dict[int, Said]) -> Checked:
     return Checked(item, opinion, shown if opinion == AGREE else f"not seen: {shown}", mine)
 
 
-def of_packet(packet: Any) -> Said:
-    """A frame out of pyshark's packet."""
-    layers: dict[str, list[Any]] = {}
+def of_packet(packet: tshark.Packet) -> Said:
+    """A frame as tshark dissected it."""
+    layers: dict[str, list[tshark.Layer]] = {}
     for layer in packet.layers:
-        layers.setdefault(layer.layer_name, []).append(layer)
+        layers.setdefault(layer.name, []).append(layer)
     icmp = next((layer for name in ("icmp", "icmpv6") for layer in layers.get(name, ())), None)
     if icmp is not None:
-        kind = f"{icmp.layer_name} {tshark.value(icmp, f'{icmp.layer_name}.type')}"
-        code = tshark.value(icmp, f"{icmp.layer_name}.code")
-        return Said(int(packet.number), *ends_of(icmp, icmp), icmp=f"{kind}/{code}")
+        kind = f"{icmp.name} {icmp.first(f'{icmp.name}.type')}"
+        code = icmp.first(f"{icmp.name}.code")
+        return Said(packet.number, *ends_of(icmp, icmp), icmp=f"{kind}/{code}")
     tcp = layers["tcp"][-1] if "tcp" in layers else None
     if tcp is None:
-        return Said(int(packet.number), "", "")
-    ip = [layer for layer in packet.layers if layer.layer_name in ("ip", "ipv6")][-1]
+        return Said(packet.number, "", "")
+    ip = [layer for layer in packet.layers if layer.name in ("ip", "ipv6")][-1]
     http = layers.get("http", [])
     methods = [
-        f"{tshark.value(layer, method)} {tshark.value(layer, uri)}".strip()
+        f"{layer.first(method)} {layer.first(uri)}".strip()
         for kind, method, uri in _REQUESTS
         for layer in layers.get(kind, [])
     ]
-    statuses = [
-        tshark.value(layer, field) for kind, field in _STATUSES.items() for layer in layers.get(kind, [])
-    ]
+    statuses = [layer.first(field) for kind, field in _STATUSES.items() for layer in layers.get(kind, [])]
     return Said(
-        int(packet.number),
+        packet.number,
         *ends_of(ip, tcp),
-        flags=int(tshark.value(tcp, "tcp.flags") or "0", 16),
-        payload_bytes=int(tshark.value(tcp, "tcp.len") or 0),
-        analysis=tuple(n for n in t.ANALYSIS_FLAGS if tcp.get_field(f"tcp.analysis.{n}") is not None),
+        flags=int(tcp.first("tcp.flags") or "0", 16),
+        payload_bytes=int(tcp.first("tcp.len") or 0),
+        analysis=tuple(n for n in t.ANALYSIS_FLAGS if f"tcp.analysis.{n}" in tcp.fields),
         request=next((method for method in methods if method), ""),
         status=next((int(code) for code in statuses if code.isdigit()), 0),
         tls=tls_words(layers.get("tls", [])),
@@ -371,32 +375,32 @@ def of_packet(packet: Any) -> Said:
     )
 
 
-def ends_of(ip: Any, tcp: Any) -> tuple[str, str]:
+def ends_of(ip: tshark.Layer, tcp: tshark.Layer) -> tuple[str, str]:
     """Source and destination; of an ICMP error those of the quoted packet, which lie in its own layer."""
-    kind = "ipv6" if ip.get_field("ipv6.src") is not None else "ip"
-    source, destination = tshark.value(ip, f"{kind}.src"), tshark.value(ip, f"{kind}.dst")
-    ports = (tshark.value(tcp, "tcp.srcport"), tshark.value(tcp, "tcp.dstport"))
+    kind = "ipv6" if "ipv6.src" in ip.fields else "ip"
+    source, destination = ip.first(f"{kind}.src"), ip.first(f"{kind}.dst")
+    ports = (tcp.first("tcp.srcport"), tcp.first("tcp.dstport"))
     if not (source and destination and all(ports)):
         return "", ""
     return endpoint(source, int(ports[0])), endpoint(destination, int(ports[1]))
 
 
-def tls_words(layers: Iterable[Any]) -> str:
+def tls_words(layers: Iterable[tshark.Layer]) -> str:
     for layer in layers:
-        if alert := tshark.value(layer, "tls.alert_message.desc"):
+        if alert := layer.first("tls.alert_message.desc"):
             return f"alert {alert}"
-        if tshark.value(layer, "tls.handshake.type"):
+        if layer.first("tls.handshake.type"):
             return "handshake"
-        if tshark.value(layer, "tls.record.content_type"):
+        if layer.first("tls.record.content_type"):
             return "record"
     return ""
 
 
-def complaints(layers: Iterable[Any]) -> Iterator[str]:
+def complaints(layers: Iterable[tshark.Layer]) -> Iterator[str]:
     """Expert messages from a warning up."""
     for layer in layers:
-        severities = tshark.values(layer, "_ws.expert.severity")
-        messages = tshark.values(layer, "_ws.expert.message")
+        severities = layer.all("_ws.expert.severity")
+        messages = layer.all("_ws.expert.message")
         for severity, message in zip(severities, messages, strict=False):
             if severity.isdigit() and int(severity) >= _BAD_EXPERT:
                 yield message

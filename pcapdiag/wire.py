@@ -7,8 +7,9 @@ the same kernel as the first pass, and keeps the packets of the connections aske
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -49,6 +50,15 @@ class Captured(Protocol):
     def capture_files(self) -> list[CaptureFile]: ...
 
 
+@dataclass
+class _Owner:
+    """A span, and how many packets it may still have."""
+
+    span: Span
+    client: tuple[int, int]  # address as a number, port
+    left: int
+
+
 class Wire:
     """Reads packets of an analysis's connections again."""
 
@@ -80,7 +90,7 @@ class Wire:
             self._handshake(connection) for connection in shown if (connection, 0) not in self._bases
         ]
         found: dict[int, list[WirePacket]] = {connection: [] for connection in shown}
-        for connection, packet in self.each([*wanted, *handshakes]):
+        for connection, packet in self.each([*wanted, *handshakes], limit):
             self._learn_bases(connection, packet)
             kept = found[connection]
             if len(kept) < limit and any(a <= packet.running <= b for a, b in shown[connection]):
@@ -140,34 +150,49 @@ class Wire:
         first = int(row["first_frame"])
         return Span(connection, first, min(first + HANDSHAKE_FRAMES, int(row["last_frame"])))
 
-    def each(self, spans: list[Span]) -> Iterator[tuple[int, WirePacket]]:
-        """(connection, packet with raw sequence numbers) of all packets in the spans."""
+    def each(self, spans: list[Span], limit: int = sys.maxsize) -> Iterator[tuple[int, WirePacket]]:
+        """(connection, packet with raw sequence numbers) of the packets in the spans, `limit` of each."""
+        owners = self._owners(spans, limit)
+        for first, last in merged((span.first_frame, span.last_frame) for span in spans):
+            yield from self._in_range(first, last, owners)
+
+    def _in_range(
+        self, first: int, last: int, owners: dict[Key, list[_Owner]]
+    ) -> Iterator[tuple[int, WirePacket]]:
+        """The packets between two running frames that one of the owners still takes."""
         from pcapdiag.packets import Decoder
 
         decoder = Decoder()
-        owners = self._owners(spans)
-        ports = np.array(sorted({port for key in owners for port in (key[1] << 16 | key[3],)}), "u4")
-        for first, last in merged((span.first_frame, span.last_frame) for span in spans):
-            for index, frames in self._in_files(first, last):
-                before = self.traffic.files[index].first_frame - 1
-                for batch in self._files[index].reread(*frames):
-                    rows = decoder.decode(batch.data, batch.records, before + batch.first_frame)
-                    pairs = rows["src_port"].astype("u4") << 16 | rows["dst_port"]
-                    for row in rows[np.isin(pairs, ports) & (rows["kind"] != t.KIND_DNS)]:
-                        if not first <= row["frame"] <= last:
-                            continue
-                        for span in owners.get(packet_key(row), ()):
-                            if span.first_frame <= row["frame"] <= span.last_frame:
-                                yield span.connection, self._packet(span, row, batch, index, before)
-                                break
+        ports = np.array(sorted({key[1] << 16 | key[3] for key in owners}), "u4")
+        hungry = {id(o): o for each in owners.values() for o in each if first <= o.span.first_frame <= last}
+        for index, frames in self._in_files(first, last):
+            before = self.traffic.files[index].first_frame - 1
+            for batch in self._files[index].reread(*frames):
+                rows = decoder.decode(batch.data, batch.records, before + batch.first_frame)
+                pairs = rows["src_port"].astype("u4") << 16 | rows["dst_port"]
+                for row in rows[np.isin(pairs, ports) & (rows["kind"] != t.KIND_DNS)]:
+                    key, frame = packet_key(row), int(row["frame"])
+                    for owner in owners.get(key, ()) if first <= frame <= last else ():
+                        if owner.span.first_frame <= frame <= owner.span.last_frame:
+                            if owner.left:
+                                owner.left -= 1
+                                direction = 0 if key[:2] == owner.client else 1
+                                yield (
+                                    owner.span.connection,
+                                    self._packet(direction, row, batch, index, before),
+                                )
+                            break
+                if not any(owner.left for owner in hungry.values()):
+                    return
 
-    def _owners(self, spans: list[Span]) -> dict[Key, list[Span]]:
+    def _owners(self, spans: list[Span], limit: int) -> dict[Key, list[_Owner]]:
         """Source and destination of a packet -> the spans it may belong to."""
-        owners: dict[Key, list[Span]] = {}
+        owners: dict[Key, list[_Owner]] = {}
         for span in spans:
             client, server = self._endpoints(span.connection)
+            owner = _Owner(span, client, limit)
             for key in ((*client, *server), (*server, *client)):
-                owners.setdefault(key, []).append(span)
+                owners.setdefault(key, []).append(owner)
         return owners
 
     def _endpoints(self, connection: int) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -183,17 +208,16 @@ class Wire:
             if low <= high:
                 yield index, (low, high)
 
-    def _packet(self, span: Span, row: np.void, batch, index: int, before: int) -> WirePacket:  # type: ignore[no-untyped-def]
+    def _packet(self, direction: int, row: np.void, batch, index: int, before: int) -> WirePacket:  # type: ignore[no-untyped-def]
         record = batch.records[int(row["frame"]) - before - batch.first_frame]
         off, payload_off = int(record["off"]), int(row["payload_off"])
         is_icmp = row["kind"] == t.KIND_ICMP
-        client = self._endpoints(span.connection)[0]
         return WirePacket(
             file=index,
             frame=int(row["frame"]) - before,
             running=int(row["frame"]),
             time_ns=int(row["time_ns"]),
-            direction=0 if packet_key(row)[:2] == client else 1,
+            direction=direction,
             seq=int(row["seq"]),
             ack=int(row["ack"]),
             flags=0 if is_icmp else int(row["flags"]),

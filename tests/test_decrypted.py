@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,10 @@ def told(analysis: pcapdiag.Analysis) -> list[list[tuple[str, int]]]:
     """(target, status) of each connection's exchanges, in the order of its chain."""
     traffic = analysis.traffic
     return [
-        [(traffic.target(row), int(traffic.exchanges[row]["status"])) for row in traffic.of_connection(connection)]
+        [
+            (traffic.target(row), int(traffic.exchanges[row]["status"]))
+            for row in traffic.of_connection(connection)
+        ]
         for connection in range(len(traffic.connections))
         if traffic.decrypted[connection]
     ]
@@ -82,6 +86,20 @@ def test_the_streams_of_decrypted_messages_are_not_on_the_wire() -> None:
     analysis = pcapdiag.analyze(TLS / "key-log.pcap", tls_keylog=KEYS)
     assert analysis.traffic.wire is not None
     assert analysis.traffic.wire.message(0, 0) == b""
+
+
+@needs_tshark
+def test_a_file_on_which_tshark_gives_up_is_analysed_all_the_same(tmp_path: Path) -> None:
+    content = bytearray((TLS / "keys-inside.pcapng").read_bytes())
+    at = 0
+    for _ in range(14):  # section, keys, interface, and the packets before the first decrypted one
+        at += struct.unpack_from("<I", content, at + 4)[0]
+    content[at - 4 : at] = b"\xff" * 4  # a block that states two lengths
+    damaged = tmp_path / "damaged.pcapng"
+    damaged.write_bytes(content)
+    traffic = pcapdiag.analyze(damaged).traffic
+    assert traffic.files[0].damage and len(traffic.connections)
+    assert traffic.encrypted is not None and "tshark gave up" in traffic.encrypted.note
 
 
 def test_a_key_log_that_is_not_there_is_said_at_once() -> None:

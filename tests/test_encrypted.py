@@ -37,7 +37,12 @@ def test_some_decrypted_is_said() -> None:
 
 
 def test_a_cut_server_hello_has_the_version_it_shows() -> None:
-    whole = bytes([22, 3, 3, 0, 50, 2, 0, 0, 46, 3, 3]) + bytes(32) + b"\0\x13\x01\0" + b"\0\x06\0\x2b\0\x02\x03\x04"
+    whole = (
+        bytes([22, 3, 3, 0, 50, 2, 0, 0, 46, 3, 3])
+        + bytes(32)
+        + b"\0\x13\x01\0"
+        + b"\0\x06\0\x2b\0\x02\x03\x04"
+    )
     assert agreed_version(whole) == "TLS 1.3"
     assert agreed_version(whole[:20]) == "TLS 1.2"
     assert agreed_version(whole[:8]) == "" and agreed_version(b"") == ""

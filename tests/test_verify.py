@@ -118,9 +118,8 @@ def test_compressed_captures_and_several_are_asked_about(tmp_path: Path, suffix:
     packed.write_bytes(press(RESET.read_bytes()))
     race = CAPTURES / "keepalive-race" / "haproxy-crossing-fin.pcap"
     opinions = v.verify(pcapdiag.analyze([packed, race]))
-    assert {o.finding.cause.name: o.opinion for o in opinions} == {
-        "backend-reset": v.AGREE,
-        "keepalive-race": v.AGREE,
+    assert {("backend-reset", v.AGREE), ("keepalive-race", v.AGREE)} <= {
+        (o.finding.cause.name, o.opinion) for o in opinions
     }
 
 

@@ -113,6 +113,14 @@ class Walk:
     @cython.cfunc
     @cython.inline
     @cython.nogil
+    @cython.exceptval(-1, check=True)  # half an address may be all ones
+    def be64(self, at: cython.longlong) -> cython.ulonglong:
+        high: cython.ulonglong = cython.cast(cython.ulonglong, self.be32(at))
+        return (high << 32) | cython.cast(cython.ulonglong, self.be32(at + 4))
+
+    @cython.cfunc
+    @cython.inline
+    @cython.nogil
     @cython.exceptval(-1)
     def le16(self, at: cython.longlong) -> cython.longlong:
         return (self.data[at + 1] << 8) | self.data[at]
@@ -433,10 +441,10 @@ class Walk:
         if length != 0:
             self.ends_at(at + 40 + length)
         n: cython.Py_ssize_t = self.row
-        self.out[n].src_hi = (self.be32(at + 8) << 32) | self.be32(at + 12)
-        self.out[n].src_lo = (self.be32(at + 16) << 32) | self.be32(at + 20)
-        self.out[n].dst_hi = (self.be32(at + 24) << 32) | self.be32(at + 28)
-        self.out[n].dst_lo = (self.be32(at + 32) << 32) | self.be32(at + 36)
+        self.out[n].src_hi = self.be64(at + 8)
+        self.out[n].src_lo = self.be64(at + 16)
+        self.out[n].dst_hi = self.be64(at + 24)
+        self.out[n].dst_lo = self.be64(at + 32)
         self.out[n].ip_id = 0
         self.out[n].df = 0
         self.out[n].fragment = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import ModuleType
 
 import numpy as np
@@ -143,7 +143,7 @@ class Tracker:
     def _rehash(rehash: Callable[[np.ndarray], None], least: int) -> None:
         rehash(np.full(1 << (least - 1).bit_length(), t.NONE, "u4"))
 
-    def addresses(self) -> list[tuple[int, int]]:
+    def addresses(self) -> Iterator[tuple[int, int]]:
         """All addresses seen, in the order the connections name them, as (hi, lo)."""
         n = self.kernel.address_count
-        return list(zip(self.address_hi.rows[:n].tolist(), self.address_lo.rows[:n].tolist(), strict=True))
+        return zip(self.address_hi.rows[:n].tolist(), self.address_lo.rows[:n].tolist(), strict=True)

@@ -133,3 +133,21 @@ def test_counts_agree_with_capinfos():
     info = capture.info
     assert (info.packets, info.wire_bytes) == (int(packets), int(data))
     assert (info.first_ns, info.last_ns) == tuple(round(float(t) * 1e6) * 1000 for t in (first, last))
+
+
+@pytest.mark.parametrize("press", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_the_content_is_given_once_more_unpacked(press, tmp_path):
+    content = pcap(5000)
+    (tmp_path / "x").write_bytes(press(content))
+    file = CaptureFile(tmp_path / "x")
+    assert file.on_disk
+    assert b"".join(file.content()) == content
+
+
+def test_an_interrupted_file_says_so_unless_it_was_read_to_its_end(tmp_path):
+    (tmp_path / "x").write_bytes(pcap(5000))
+    begun, ended = CaptureFile(tmp_path / "x"), CaptureFile(tmp_path / "x")
+    list(ended.batches())
+    for file in (begun, ended):
+        file.interrupt()
+    assert (begun.info.interrupted, ended.info.interrupted) == (True, False)

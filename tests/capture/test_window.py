@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 
 import pytest
 
@@ -59,3 +60,12 @@ def test_skip_moves_past_bytes_inside_and_beyond_the_window(window, count):
 def test_nothing_is_there_after_skipping_past_the_end(window):
     window.skip(0, len(CONTENT) + 5)
     assert not window.refill(0, 1)
+
+
+def test_a_quiet_pipe_is_not_waited_for_once_there_is_enough():
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb", buffering=0) as stream, os.fdopen(writing, "wb", buffering=0) as other:
+        other.write(CONTENT[:30])
+        window = Window(Plain(source_of(stream).open(), b""), size=100)
+        assert window.refill(0, 10)
+        assert held(window) == CONTENT[:30]

@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 
 from pcapdiag import verify as v
 from pcapdiag.cli import main
+from tests.conversation import Conversation, write
 
 CAPTURES = Path(__file__).resolve().parents[2] / "captures"
 RESET = CAPTURES / "backend-reset" / "haproxy-before-response.pcap"
@@ -42,8 +43,13 @@ def test_a_difference_is_exit_1(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @needs_tshark
-def test_without_findings_there_is_nothing_to_ask() -> None:
-    result = run(CAPTURES / "healthy" / "nginx-mix.pcap")
+def test_without_findings_there_is_nothing_to_ask(tmp_path: Path) -> None:
+    calm = Conversation()
+    calm.handshake()
+    calm.request("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    calm.response("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    calm.close()
+    result = run(write(tmp_path / "calm.pcap", calm))
     assert (result.exit_code, result.stdout) == (0, "No findings: nothing to ask tshark about.\n")
 
 

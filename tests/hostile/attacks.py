@@ -42,7 +42,9 @@ def tcp(
     size = body.shape[-1]
     frames = np.zeros((count, 54 + size), "u1")
     frames[:, :14] = np.frombuffer(ETHERNET, "u1")
-    frames[:, 14:34] = np.frombuffer(struct.pack("!BBHHHBBHII", 0x45, 0, 40 + size, 1, 0, 64, 6, 0, 0, 0), "u1")
+    frames[:, 14:34] = np.frombuffer(
+        struct.pack("!BBHHHBBHII", 0x45, 0, 40 + size, 1, 0, 64, 6, 0, 0, 0), "u1"
+    )
     client, server = (26, 30) if up else (30, 26)
     column(frames, client, 4, address)
     column(frames, server, 4, SERVER)
@@ -116,7 +118,13 @@ def lying_lengths() -> list[bytes]:
         for lie in (0, 1, 53, 0x7FFFFFFF, 0xFFFFFFFF):
             made.append(whole[:at] + struct.pack("<I", lie) + whole[at + 4 :])
     frame = 40  # where the first frame begins
-    for at, width in ((16, 2), (46, 1), (14, 1), (20, 2), (47, 1)):  # IP total length, TCP offset, IP header, ...
+    for at, width in (
+        (16, 2),
+        (46, 1),
+        (14, 1),
+        (20, 2),
+        (47, 1),
+    ):  # IP total length, TCP offset, IP header, ...
         for lie in (0, 1, 0x0F, 0xF0, 0xFF, 0xFFFF):
             field = (lie & ((1 << 8 * width) - 1)).to_bytes(width, "big")
             made.append(whole[: frame + at] + field + whole[frame + at + width :])
@@ -147,7 +155,9 @@ def deep_tunnels(depth: int = 10_000, count: int = 200) -> bytes:
     for level in range(depth):
         ipip = ip4(b"", 4, 0) + ipip if level else ip4(ipip, 4)
         gre = ip4(b"", 47, 0) + b"\0\0\x08\0" + gre
-        mixed = [ip4(b"", 4, 0), ip4(b"", 47, 0) + b"\0\0\x08\0", ip4(b"", 41, 0) + ip6_header(4)][level % 3] + mixed
+        mixed = [ip4(b"", 4, 0), ip4(b"", 47, 0) + b"\0\0\x08\0", ip4(b"", 41, 0) + ip6_header(4)][
+            level % 3
+        ] + mixed
     frames = [
         ETHERNET + ipip[:SNAPLEN],
         ETHERNET + gre[:SNAPLEN],
@@ -181,20 +191,31 @@ def overlapping(count: int = 50_000) -> bytes:
     versions = [tcp(1, REQUEST[:20]), tcp(1, twisted[5:], seq=6), tcp(1, REQUEST[20:], seq=21)]
     seqs = 1 + len(REQUEST) + 10 * np.arange(count)
     noise = (np.arange(count)[:, None] + np.arange(40)[None, :] & 0xFF).astype("u1")
-    return pcap(*opening(), *versions, tcp(1, RESPONSE, up=False, ack=1 + len(REQUEST)), tcp(count, noise, seq=seqs))
+    return pcap(
+        *opening(), *versions, tcp(1, RESPONSE, up=False, ack=1 + len(REQUEST)), tcp(count, noise, seq=seqs)
+    )
 
 
 def half_open(count: int = 1_000_000) -> bytes:
     """SYNs from as many addresses, never answered."""
     numbers = np.arange(count)
-    return pcap(tcp(count, seq=numbers, ack=0, flags=SYN, address=0x0B000000 + numbers, port=1024 + numbers % 60_000))
+    return pcap(
+        tcp(count, seq=numbers, ack=0, flags=SYN, address=0x0B000000 + numbers, port=1024 + numbers % 60_000)
+    )
 
 
 def half_open_from_few(count: int = 1_000_000) -> bytes:
     """SYNs from all ports of a few addresses."""
     numbers = np.arange(count)
     return pcap(
-        tcp(count, seq=numbers, ack=0, flags=SYN, address=0x0B000000 + numbers // 60_000, port=1024 + numbers % 60_000)
+        tcp(
+            count,
+            seq=numbers,
+            ack=0,
+            flags=SYN,
+            address=0x0B000000 + numbers // 60_000,
+            port=1024 + numbers % 60_000,
+        )
     )
 
 
@@ -238,14 +259,29 @@ def endless_header(megabytes: int = 100) -> bytes:
 def vast_numbers() -> bytes:
     """Chunk sizes and lengths at and beyond the ends of 64-bit numbers."""
     parts: list[np.ndarray] = []
-    sizes = [b"%x" % 2**64, b"%x" % (2**64 - 1), b"%x" % 2**63, b"%x" % (2**63 - 1), b"f" * 400, b"-1", b"0x10", b""]
+    sizes = [
+        b"%x" % 2**64,
+        b"%x" % (2**64 - 1),
+        b"%x" % 2**63,
+        b"%x" % (2**63 - 1),
+        b"f" * 400,
+        b"-1",
+        b"0x10",
+        b"",
+    ]
     for number, size in enumerate(sizes):
         port = 41_000 + number
         chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + size + b"\r\nabc\r\n0\r\n\r\n"
-        length = b"HTTP/1.1 200 OK\r\nContent-Length: %s\r\n\r\nabc" % (str(int(size or b"0", 16)).encode()[:500] if size[:1] not in (b"-",) else size)
+        length = b"HTTP/1.1 200 OK\r\nContent-Length: %s\r\n\r\nabc" % (
+            str(int(size or b"0", 16)).encode()[:500] if size[:1] not in (b"-",) else size
+        )
         for extra, answer in enumerate((chunked, length)):
             own = {"port": port + 500 * extra}
-            parts += [*opening(**own), tcp(1, REQUEST, **own), tcp(1, answer, up=False, ack=1 + len(REQUEST), **own)]
+            parts += [
+                *opening(**own),
+                tcp(1, REQUEST, **own),
+                tcp(1, answer, up=False, ack=1 + len(REQUEST), **own),
+            ]
             parts += [tcp(1, up=False, seq=1 + len(answer), flags=FIN | ACK, **own)]
     return pcap(*parts)
 
@@ -255,7 +291,8 @@ def pipelined(count: int = 1_000_000) -> bytes:
     up, down = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", b"HTTP/1.1 204 N\r\n\r\n"
     sent, got = up * count, down * count
     back = [
-        tcp(1, got[at : at + 60_000], seq=1 + at, ack=1 + len(sent), up=False) for at in range(0, len(got), 60_000)
+        tcp(1, got[at : at + 60_000], seq=1 + at, ack=1 + len(sent), up=False)
+        for at in range(0, len(got), 60_000)
     ]
     return pcap(*opening(), *stream(sent), *back)
 
@@ -271,7 +308,8 @@ def distinct_servers(count: int = 100_000) -> bytes:
     sent = REQUEST * count
     got = b"".join(b"HTTP/1.1 204 N\r\nServer: s%06d\r\n\r\n" % n for n in range(count))
     back = [
-        tcp(1, got[at : at + 60_000], seq=1 + at, ack=1 + len(sent), up=False) for at in range(0, len(got), 60_000)
+        tcp(1, got[at : at + 60_000], seq=1 + at, ack=1 + len(sent), up=False)
+        for at in range(0, len(got), 60_000)
     ]
     return pcap(*opening(), *stream(sent), *back)
 
@@ -329,7 +367,9 @@ def bombs(megabytes: int = 1_000) -> dict[str, bytes]:
     zeros = bytes(1 << 20)
     press = zstandard.ZstdCompressor(level=3).compressobj()
     made = {
-        "zstd": b"".join([press.compress(head), *(press.compress(packets) for _ in range(megabytes)), press.flush()])
+        "zstd": b"".join(
+            [press.compress(head), *(press.compress(packets) for _ in range(megabytes)), press.flush()]
+        )
     }
     squeeze = lzma.LZMACompressor(preset=1)
     made["xz"] = b"".join(

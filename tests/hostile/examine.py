@@ -7,24 +7,25 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
+from typing import Any
 
 from pcapdiag.analysis import analyze
 from pcapdiag.errors import CaptureError
 from pcapdiag.report.html import html_report
-from pcapdiag.report.json import document, json_text
+from pcapdiag.report.json import document, json_text, plain
 from pcapdiag.report.text import text_report
 
 
-def main(path: str) -> None:
+def report_of(path: str | Path) -> dict[str, Any]:
+    """What the JSON report says, and some of what the tables hold; ``{"refused": why}`` for no capture."""
     try:
         analysis = analyze(path)
     except CaptureError as error:
-        print(json.dumps({"refused": str(error)}))
-        return
+        return {"refused": str(error)}
     page, text = html_report(analysis), text_report(analysis)
-    report = document(analysis)
     assert json.loads(json_text(analysis))["schema"] == 1
-    traffic = analysis.traffic
+    report, traffic = document(analysis), analysis.traffic
     report["sizes"] = {
         "html": len(page),
         "text": len(text),
@@ -35,8 +36,8 @@ def main(path: str) -> None:
         [traffic.method(row), traffic.target(row), int(traffic.exchanges[row]["status"])]
         for row in range(min(20, len(traffic.exchanges)))
     ]
-    print(json.dumps(report, default=str))
+    return report
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    print(json.dumps(report_of(sys.argv[1]), default=plain))

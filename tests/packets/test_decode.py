@@ -35,6 +35,14 @@ def test_every_column_of_a_tcp_packet(kernel: ModuleType) -> None:
     assert counted == {"tcp": 1}
 
 
+def test_an_ipv6_address_of_nothing_but_ones(kernel: ModuleType) -> None:
+    frame = bytearray(ethernet(f.SIX, 0x86DD))
+    frame[22:38] = b"\xff" * 16
+    rows, counted = decode(kernel, bytes(frame))
+    assert counted == {"tcp": 1}
+    assert (int(rows["src_hi"][0]), int(rows["src_lo"][0])) == (2**64 - 1, 2**64 - 1)
+
+
 def test_both_halves_of_an_ipv6_address(kernel: ModuleType) -> None:
     rows, _ = decode(kernel, ethernet(f.SIX, 0x86DD))
     assert (int(rows["src_hi"][0]), int(rows["src_lo"][0])) == (0x20010DB800000000, 1)
