@@ -1,4 +1,4 @@
-"""A finding's facts in words: ``backend_idle_timeout_s: 5.0`` -> ``backend idle timeout 5 s``."""
+"""A finding's facts in words: ``alb_idle_timeout_s: 5.0`` -> ``ALB idle timeout 5 s``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ _UNITS = {
     "s": "s", "ms": "ms", "us": "µs", "ns": "ns", "bytes": "bytes", "percent": "%", "mbps": "Mbit/s",
     "hours": "h", "minutes": "min",
 }  # fmt: skip
+_ACRONYMS = frozenset(
+    ("alb", "dns", "http", "icmp", "mss", "mtu", "rst", "rtt", "syn", "syns", "tcp", "tls", "uri")
+)
 _LISTED = 6
 
 
@@ -14,13 +17,33 @@ def fact_name(name: str) -> str:
     words = name.split("_")
     if len(words) > 1 and words[-1] in _UNITS:
         words.pop()
-    return " ".join(words)
+    return " ".join(acronym(word) if word in _ACRONYMS else word for word in words)
+
+
+def acronym(word: str) -> str:
+    return f"{word[:-1].upper()}s" if word == "syns" else word.upper()
 
 
 def fact_value(name: str, value: object) -> str:
     """A fact's value with its unit."""
-    unit = _UNITS.get(name.rpartition("_")[2], "") if "_" in name else ""
+    kind = name.rpartition("_")[2] if "_" in name else ""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if kind == "s" and 0 < value < 0.1:
+            return f"{number(value * 1000)} ms"
+        if kind == "bps":
+            return bit_rate(value)
+        if kind == "rate" or "_rate_" in name:
+            return f"{number(100 * value)} %"
+    unit = _UNITS.get(kind, "")
     return f"{number(value)} {unit}" if unit and value not in (None, "", []) else number(value)
+
+
+def bit_rate(bits_a_second: float) -> str:
+    for unit in ("bit/s", "kbit/s", "Mbit/s"):
+        if bits_a_second < 1000:
+            return f"{number(float(bits_a_second))} {unit}"
+        bits_a_second /= 1000
+    return f"{number(bits_a_second)} Gbit/s"
 
 
 def number(value: object) -> str:

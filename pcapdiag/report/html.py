@@ -62,7 +62,7 @@ def html_report(analysis: Analysis, redactor: Redactor | None = None) -> str:
     if _warming is not None:
         _warming.join()
     return page_template().render(
-        page(analysis, legs),
+        page(analysis, legs, redacted=redactor is not None),
         style=Markup(style),
         script=Markup(script),
         policy=policy(style, script),

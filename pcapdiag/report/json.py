@@ -49,8 +49,8 @@ def capture(analysis: Analysis) -> dict[str, Any]:
         "packets": sum(info.packets for info in traffic.files),
         "bytes": sum(info.captured_bytes for info in traffic.files),
         "tcp_packets": traffic.counters.get("tcp_packets", 0),
-        "first": moment(first_ns) if first_ns else None,
-        "last": moment(last_ns) if last_ns else None,
+        "first": moment(first_ns) if any(info.packets for info in traffic.files) else None,
+        "last": moment(last_ns) if any(info.packets for info in traffic.files) else None,
         "duration_s": round((last_ns - first_ns) / 1e9, 9),
         "link_types": sorted({link for info in traffic.files for link in info.link_types}),
         "tls": tls_object(traffic.encrypted) if traffic.encrypted else None,
@@ -82,6 +82,7 @@ def file_object(info: FileInfo) -> dict[str, Any]:
         "vantage": info.vantage,
         "truncated_packets": info.truncated_packets,
         "dropped_packets": info.dropped_packets,
+        "interrupted": info.interrupted,
         "damage": info.damage,
         "damage_offset": info.damage_offset if info.damage else None,
     }

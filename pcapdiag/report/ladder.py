@@ -6,7 +6,9 @@ around the evidence and around the exchange it speaks of, on both legs, read in 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +29,10 @@ LADDERS = 16
 FRAMES_AN_END = 1500  # running frames read at each end of a long span
 FRAMES_AROUND = 20  # and around each frame of the evidence
 PACKETS_A_LADDER = 240
+_SENT_AGAIN = (
+    t.EVENT_RETRANSMISSION, t.EVENT_SYN_RETRANSMISSION, t.EVENT_SYNACK_RETRANSMISSION,
+    t.EVENT_FIN_RETRANSMISSION,
+)  # fmt: skip
 _EVENTS = {
     t.EVENT_RETRANSMISSION: "retransmission",
     t.EVENT_SPURIOUS: "spurious retransmission",
@@ -44,7 +50,7 @@ _EVENTS = {
 
 PACKET_COLUMNS = (
     "time_us", "file", "frame", "leg", "direction", "flags", "seq", "ack", "length", "window", "wirelen",
-    "event", "http", "is_evidence", "sack",
+    "event", "http", "is_evidence", "sack", "again_in", "again_of",
 )  # fmt: skip
 
 
@@ -98,8 +104,8 @@ def running_frames(traffic: Traffic, item: Evidence) -> list[int]:
 
 def exchange_of(traffic: Traffic, item: Evidence, claimed: np.ndarray, marked: set[int]) -> int | None:
     """The exchange the evidence speaks of: claimed by the finding if one is, and at its frames."""
-    rows = np.flatnonzero(traffic.exchanges["connection"] == item.connection)
-    own = np.intersect1d(rows, claimed)
+    rows = np.fromiter(traffic.of_connection(item.connection), "i8")
+    own = rows[np.isin(rows, claimed)]
     candidates = own if len(own) else rows[np.isin(rows, traffic.peer[claimed])]
     if not len(candidates):
         candidates = rows
@@ -156,6 +162,11 @@ def drawn(traffic: Traffic, plan: Plan, found: dict[int, list[WirePacket]]) -> d
     for connection in plan.connections:
         if sum(span.connection == connection for span in plan.spans) == 1:
             mark_holes(found.get(connection, []), notes[connection][0])
+    repeats = {
+        later.running: earlier
+        for connection in plan.connections
+        for later, earlier in repeated(traffic, connection, found.get(connection, []))
+    }
     return {
         "finding": plan.finding,
         "leg": plan.connections[plan.evidence.connection],
@@ -165,7 +176,10 @@ def drawn(traffic: Traffic, plan: Plan, found: dict[int, list[WirePacket]]) -> d
         "lanes": lanes(traffic, plan),
         "files": [PurePath(info.path).name for info in traffic.files],
         "columns": PACKET_COLUMNS,
-        "packets": [row_of(p, c, plan, start_ns, *notes[c]) for p, c in packets],
+        "packets": [
+            [*row_of(packet, c, plan, start_ns, *notes[c]), *pair]
+            for (packet, c), pair in zip(packets, told_apart(packets, repeats), strict=True)
+        ],
         "left_out": left_out,
     }
 
@@ -200,7 +214,7 @@ def notes_of(traffic: Traffic, connection: int) -> tuple[dict[int, str], dict[in
         if int(event["kind"]) in _EVENTS
     }
     messages: dict[int, str] = {}
-    for row in np.flatnonzero(traffic.exchanges["connection"] == connection)[:2000].tolist():
+    for row in islice(traffic.of_connection(connection), 2000):
         exchange = traffic.exchanges[row]
         if exchange["request_frame"]:
             target = traffic.target(row)
@@ -222,6 +236,35 @@ def mark_holes(packets: list[WirePacket], events: dict[int, str]) -> None:
         following[packet.direction] = max(expected, packet.end_seq)
 
 
+def repeated(
+    traffic: Traffic, connection: int, packets: list[WirePacket]
+) -> Iterator[tuple[WirePacket, WirePacket]]:
+    """Each packet sent again, with the earlier one that had not been acknowledged by then."""
+    again = {int(event["frame"]) for event in traffic.events_of(connection) if event["kind"] in _SENT_AGAIN}
+    for place, packet in enumerate(packets):
+        if packet.running not in again or packet.icmp:
+            continue
+        for earlier in reversed(packets[:place]):
+            if earlier.direction != packet.direction:
+                if earlier.flags & t.ACK and earlier.ack > packet.seq:
+                    break
+            elif not earlier.icmp and earlier.seq <= packet.seq < earlier.end_seq:
+                yield packet, earlier
+                break
+
+
+def told_apart(
+    packets: list[tuple[WirePacket, int]], repeats: dict[int, WirePacket]
+) -> Iterator[tuple[int, list[int]]]:
+    """For each packet: the frame that sent it again (0: none), and [frame, µs ago] of what it repeats."""
+    frames = {earlier.running: later for later, earlier in repeats.items()}
+    numbers = {packet.running: packet.frame for packet, _ in packets}
+    for packet, _ in packets:
+        earlier = repeats.get(packet.running)
+        ago = [earlier.frame, (packet.time_ns - earlier.time_ns) // 1000] if earlier else []
+        yield numbers.get(frames.get(packet.running, 0), 0), ago
+
+
 def join(messages: dict[int, str], frame: int, text: str) -> None:
     messages[frame] = f"{messages[frame]}, {text}" if frame in messages else text
 
@@ -235,6 +278,8 @@ def row_of(
     messages: dict[int, str],
 ) -> list[Any]:
     event = events.get(packet.running, "")
+    if packet.flags & t.RST and event == _EVENTS[t.EVENT_GAP]:
+        event = ""  # its number is the sender's next, or one the receiver named: nothing need come before it
     if packet.icmp:
         event = f"ICMP error type {packet.icmp[0]} code {packet.icmp[1]}"
     return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,14 +31,18 @@ def failed_on_both_legs(analysis: Analysis) -> Failed:
     traffic = analysis.traffic
     errors = [finding for finding in analysis.findings if finding.severity is Severity.ERROR]
     seen = failed_rows(traffic)
-    exchanges = np.concatenate([seen.astype("i8"), *(row_numbers(finding.exchanges) for finding in errors)])
+    exchanges = marked(len(traffic.exchanges), [seen, *(finding.exchanges for finding in errors)])
     peers = traffic.peer[exchanges]
-    exchanges = np.unique(np.concatenate([exchanges, peers[peers != t.NONE].astype("i8")]))
-    empty = np.zeros(0, "i8")
-    connections = np.unique(
-        np.concatenate([empty, *(row_numbers(finding.connections) for finding in errors)])
-    )
-    return Failed(exchanges, connections)
+    exchanges = marked(len(traffic.exchanges), [exchanges, peers[peers != t.NONE]])
+    return Failed(exchanges, marked(len(traffic.connections), [finding.connections for finding in errors]))
+
+
+def marked(count: int, parts: Iterable[Iterable[int]]) -> np.ndarray:
+    """The rows, of so many, that stand in any of the parts: each once, in order."""
+    marks = np.zeros(count, "?")
+    for rows in parts:
+        marks[row_numbers(rows)] = True
+    return np.flatnonzero(marks)
 
 
 def traffic_map(traffic: Traffic, failed: Failed) -> dict[str, Any]:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import dataclasses
 import shlex
 from pathlib import PurePath
 from typing import Any
 
 from pcapdiag import __version__
 from pcapdiag.analysis import Analysis
+from pcapdiag.causes.catalogue import catalogue, sections
 from pcapdiag.causes.cause import Finding
 from pcapdiag.profiles import Profile
 from pcapdiag.report import summary as s
 from pcapdiag.report.facts import fact_name, fact_value
+from pcapdiag.report.limits import limits, used_by
+from pcapdiag.report.quality import quality
 
 EVIDENCE_SHOWN = 8
 WHY, MISTAKEN = "Why it happens", "What it could be mistaken for"
 
 
-def page(analysis: Analysis, legs: dict[str, s.LegSummary]) -> dict[str, Any]:
+def page(analysis: Analysis, legs: dict[str, s.LegSummary], *, redacted: bool = False) -> dict[str, Any]:
     traffic = analysis.traffic
     first_ns, last_ns = s.span_ns(traffic)
     findings = s.worst_first(analysis.findings)
@@ -26,20 +28,22 @@ def page(analysis: Analysis, legs: dict[str, s.LegSummary]) -> dict[str, Any]:
     paths = [info.path for info in traffic.files]
     return {
         "version": __version__,
+        "redacted": redacted,
         "name": s.first_of(names),
         "paths": paths,
         "packets": f"{sum(info.packets for info in traffic.files):,}",
         "size": s.size_text(sum(info.captured_bytes for info in traffic.files)),
         "first": s.moment(first_ns)[:19].replace("T", " ") + " UTC" if first_ns else "",
         "duration": s.duration_text((last_ns - first_ns) / 1e9),
-        "verdict": s.verdict(analysis),
+        "verdict": headline(analysis),
         "worst": findings[0].severity.word if findings else "ok",
-        "findings": [finding_words(finding, legs, paths) for finding in findings],
+        "findings": [finding_words(finding, legs, paths, analysis.profile) for finding in findings],
         "account": account_words(analysis),
         "legs": legs,
         "status_list": s.status_list,
         "share": s.share,
         "files": traffic.files,
+        "quality": quality(traffic, findings),
         "size_text": s.size_text,
         "moment": s.moment,
         "tls_note": traffic.encrypted.note if traffic.encrypted else "",
@@ -52,16 +56,36 @@ def page(analysis: Analysis, legs: dict[str, s.LegSummary]) -> dict[str, Any]:
     }
 
 
-def finding_words(finding: Finding, legs: dict[str, s.LegSummary], paths: list[str]) -> dict[str, Any]:
+def headline(analysis: Analysis) -> str:
+    """The verdict without the names of causes: a sentence for each finding follows it."""
+    account = analysis.account
+    if not account.failed:
+        return s.verdict(analysis)
+    asked = s.requests(analysis.traffic)
+    said = f"{account.failed:,} of {asked:,} requests failed ({s.share(account.failed, asked)}); "
+    left = account.failed - account.explained
+    if not left:
+        return said + ("it is explained." if account.failed == 1 else "all are explained.")
+    if not account.explained:
+        return said + "none is explained."
+    return said + f"{account.explained:,} explained, {left:,} not."
+
+
+def finding_words(
+    finding: Finding, legs: dict[str, s.LegSummary], paths: list[str], profile: Profile
+) -> dict[str, Any]:
     docs = docs_of(finding.cause.name)
+    module = catalogue().get(finding.cause.name)
+    named = used_by(module, finding.leg) if module else frozenset()
     return {
         "cause": finding.cause.name,
         "severity": finding.severity.word,
         "leg": finding.leg,
         "count": s.share_line(finding, legs),
-        "title": finding.title,
+        "title": finding.title.rstrip("."),
         "explanation": paragraphs(finding.explanation),
         "facts": [(fact_name(name), fact_value(name, value)) for name, value in finding.facts.items()],
+        "limits": limits(profile, named),
         "why": paragraphs(docs.get(WHY, "")),
         "mistaken": paragraphs(docs.get(MISTAKEN, "")),
         "remedy": finding.remedy,
@@ -95,8 +119,6 @@ def extract_command(paths: list[str], which: str, name: str) -> str:
 
 def docs_of(cause: str) -> dict[str, str]:
     """The sections of a cause's docs page."""
-    from pcapdiag.causes.catalogue import catalogue, sections
-
     module = catalogue().get(cause)
     return sections(module) if module else {}
 
@@ -108,31 +130,28 @@ def paragraphs(text: str) -> list[str]:
 
 def account_words(analysis: Analysis) -> dict[str, Any]:
     account = analysis.account
-    explained: dict[str, int] = {}
-    for finding in s.worst_first(analysis.findings):
-        if finding.count and finding.severity.word == "error":
-            explained[finding.cause.name] = explained.get(finding.cause.name, 0) + finding.count
+    claimed = [finding for finding in analysis.findings if finding.count and finding.severity.word != "info"]
     return {
         "failed": account.failed,
         "explained": account.explained,
-        "causes": explained,
+        "causes": [
+            {"cause": finding.cause.name, "count": finding.count, "number": number}
+            for number, finding in enumerate(s.worst_first(analysis.findings), 1)
+            if finding in claimed
+        ],
         "unexplained": [
             {
                 "count": left.count,
                 "status": "no answer" if left.status == s.NO_RESPONSE else left.status,
                 "leg": left.leg,
-                "missing": left.missing,
+                **dict(zip(("missing", "command"), text_and_command(left.missing), strict=True)),
             }
             for left in account.unexplained
         ],
     }
 
 
-def limits(profile: Profile) -> list[tuple[str, str]]:
-    """The profile's documented numbers, in words."""
-    values = dataclasses.asdict(profile)
-    return [
-        (fact_name(name), fact_value(name, value))
-        for name, value in values.items()
-        if isinstance(value, int | float) and not isinstance(value, bool)
-    ]
+def text_and_command(missing: str) -> tuple[str, str]:
+    """What is missing, and the command that would capture it, where the text names one."""
+    text, begins, rest = missing.partition(": tcpdump ")
+    return (text, f"tcpdump {rest}") if begins else (missing, "")

@@ -53,9 +53,8 @@ def leg_summary(traffic: Traffic, leg: int) -> LegSummary:
 def leg_summaries(traffic: Traffic) -> dict[str, LegSummary]:
     """``frontend`` and ``backend``, and ``other`` where connections have no load balancer on them."""
     legs = {t.LEGS[leg]: leg_summary(traffic, leg) for leg in (t.LEG_FRONTEND, t.LEG_BACKEND)}
-    other = leg_summary(traffic, t.LEG_UNKNOWN)
-    if other.connections:
-        legs["other"] = other
+    if (traffic.leg == t.LEG_UNKNOWN).any():
+        legs["other"] = leg_summary(traffic, t.LEG_UNKNOWN)
     return legs
 
 
@@ -110,7 +109,9 @@ def share_line(finding: Finding, legs: dict[str, LegSummary]) -> str:
     said = f"{share(finding.count, whole)} of {finding.leg} {things}" if 0 < finding.count <= whole else ""
     if len(finding.statuses) == 1:
         got = next(iter(finding.statuses))
-        said += ", clients got " + ("no answer" if got == NO_RESPONSE else got)
+        fine = finding.severity is not Severity.ERROR and got.isdigit() and int(got) < 400
+        still = "still " if fine else ""
+        said += f", clients {still}got " + ("no answer" if got == NO_RESPONSE else got)
     elif finding.statuses:
         said += f", clients got {status_list(finding.statuses)}"
     return said.removeprefix(", ")
@@ -151,7 +152,7 @@ def verdict(analysis: Analysis) -> str:
         return f"No request failed, but there is something to mend: {first_of(sorted(warnings))}."
     if not total:
         return "No HTTP exchange in clear in this capture, and no connection failed."
-    return f"Nothing failed: {total:,} exchanges, no cause of the catalogue found."
+    return f"Nothing failed: {total:,} exchange{'s' if total != 1 else ''}, no cause of the catalogue found."
 
 
 def client_leg(traffic: Traffic) -> int:

@@ -111,6 +111,8 @@ def file_troubles(info: FileInfo) -> Iterator[str]:
     """What makes a file less than a full record of the wire."""
     if info.damage:
         yield f"damaged at byte {info.damage_offset:,}: {info.damage}; all before it was analysed"
+    if info.interrupted:
+        yield f"reading was interrupted after {info.packets:,} packets; those were analysed"
     if info.truncated_packets:
         yield f"{info.truncated_packets:,} packets cut short by the snaplen"
     if info.dropped_packets:

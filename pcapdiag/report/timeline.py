@@ -27,17 +27,18 @@ def timeline(analysis: Analysis, findings: list[Finding]) -> dict[str, Any]:
     step_ns = step_of(last_ns - first_ns)
     clock = Clock(first_ns, step_ns, (last_ns - first_ns) // step_ns + 1)
     leg = client_leg(traffic)
-    on_leg = traffic.exchange_leg == leg
+    on_leg = np.flatnonzero(traffic.exchange_leg == leg)
     exchanges = traffic.exchanges
-    steps = clock.steps(exchanges["start_ns"][on_leg])
+    start_ns = exchanges["start_ns"][on_leg]
+    steps = clock.steps(start_ns)
     statuses = exchanges["status"][on_leg]
-    ended_ns = exchanges["start_ns"][on_leg]
-    response_us = exchanges["response_end_us"][on_leg]
-    ended_ns += np.where(response_us == t.NEVER, 0, response_us).astype("i8") * 1000
+    response_us = exchanges["response_end_us"][on_leg].astype("i8")
+    response_us[response_us == t.NEVER] = 0
+    ended_ns = start_ns + response_us * 1000
     size = exchanges["response_body"][on_leg] + exchanges["request_body"][on_leg]
     return {
         "leg": t.LEGS[leg] or "all",
-        "first_ms": first_ns / 1e6,
+        "first_us": first_ns // 1000,  # exact in a double, which nanoseconds are not
         "step_s": step_ns / 1e9,
         "statuses": by_status(steps, statuses, clock.count),
         "bytes": np.bincount(clock.steps(ended_ns), size, clock.count).astype("i8").tolist(),

@@ -26,19 +26,25 @@ def response_times(traffic: Traffic) -> dict[str, Any]:
     rows = np.flatnonzero((traffic.exchange_leg == leg) & (end != t.NEVER) & (start != t.NEVER))
     wait_us = np.maximum(start[rows].astype("i8") - end[rows], 0)
     on = exchanges["connection"][rows]
+    silent = exchanges["connection"][(traffic.exchange_leg == leg) & (start == t.NEVER)]
     endpoints = traffic.connections["server"].astype("i8") << 16 | traffic.connections["server_port"]
     keys, server_of = np.unique(endpoints, return_inverse=True)
     # One sort of (server, wait) gives every server's percentiles.
     ordered = np.sort(server_of[on].astype("i8") << 33 | wait_us)
     bounds = np.searchsorted(ordered, np.arange(len(keys) + 1, dtype="i8") << 33)
     sizes = np.diff(bounds)
+    unanswered = np.bincount(server_of[silent], minlength=len(keys))
     busiest = np.argsort(-sizes, kind="stable")[:SERVERS_SHOWN]
     waits = {n: ordered[bounds[n] : bounds[n + 1]] & ((1 << 33) - 1) for n in busiest.tolist() if sizes[n]}
     return {
         "leg": t.LEGS[leg],
         "bins": {"lowest_us": LOWEST_US, "per_decade": BINS_PER_DECADE, "count": DECADES * BINS_PER_DECADE},
         "servers": [
-            {"name": server_endpoint(traffic, int(keys[n])), **distribution(sorted_us)}
+            {
+                "name": server_endpoint(traffic, int(keys[n])),
+                "unanswered": int(unanswered[n]),
+                **distribution(sorted_us),
+            }
             for n, sorted_us in waits.items()
         ],
         "more_servers": int(np.count_nonzero(sizes)) - len(waits),

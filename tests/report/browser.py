@@ -117,6 +117,16 @@ class Browser:
             raise RuntimeError(answer["exceptionDetails"]["exception"].get("description", "thrown"))
         return answer["result"].get("value")
 
+    def first_paint_ms(self) -> float:
+        """How long after its navigation the page showed something."""
+        self.ask("Page.captureScreenshot")  # a headless browser may wait for somebody to look
+        observed = (
+            "new Promise(told => new PerformanceObserver(list => list"
+            ".getEntriesByName('first-contentful-paint').forEach(entry => told(entry.startTime)))"
+            ".observe({ type: 'paint', buffered: true }))"
+        )
+        return float(self.run(observed))
+
     def press(self, key: str, *, shift: bool = False) -> None:
         code = {"Tab": 9, "Enter": 13, " ": 32}[key]
         text = {"Enter": "\r", " ": " "}.get(key, "")

@@ -15,7 +15,7 @@ from pcapdiag.report.facts import fact_name, fact_value
         ("loss_percent", 0.5, "loss: 0.5 %"),
         ("retries", np.uint32(12345), "retries: 12,345"),
         ("targets", ["/a", "/b"], "targets: /a, /b"),
-        ("alb_timeout_s", None, "alb timeout: none"),
+        ("alb_timeout_s", None, "ALB timeout: none"),
         ("clustered", True, "clustered: yes"),
     ],
 )

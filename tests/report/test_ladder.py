@@ -93,6 +93,33 @@ def test_retransmissions_and_missing_bytes_are_named(tmp_path: Path) -> None:
     assert any("retransmission" in event for event in events[1:])
 
 
+def test_a_lost_segment_names_the_frame_that_sent_it_again(tmp_path: Path) -> None:
+    c = Conversation()
+    c.handshake()
+    c.request(REQUEST)
+    c.server.send("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc")
+    c.server.send("def", dropped=True)
+    c.wait(0.3)
+    c.server.retransmit()
+    (ladder,) = drawn(tmp_path, c)
+    (lost,) = [row for row in rows(ladder) if row["again_in"]]
+    (again,) = [row for row in rows(ladder) if row["again_of"]]
+    assert lost["again_in"] == again["frame"] and lost["seq"] == again["seq"]
+    assert again["again_of"] == [lost["frame"], again["time_us"] - lost["time_us"]]
+    assert again["again_of"][1] >= 300_000
+
+
+def test_what_was_acknowledged_is_not_called_lost(tmp_path: Path) -> None:
+    c = Conversation()
+    c.handshake()
+    c.request(REQUEST)
+    c.response("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc")
+    c.client.ack()
+    c.server.retransmit()
+    (ladder,) = drawn(tmp_path, c)
+    assert not any(row["again_in"] or row["again_of"] for row in rows(ladder))
+
+
 def test_a_long_exchange_is_read_at_its_ends_and_around_its_evidence() -> None:
     spans = spans_of(7, [100, 900_000], {500_000})
     assert sum(span.last_frame - span.first_frame for span in spans) < 3 * FRAMES_AN_END
@@ -124,15 +151,22 @@ def test_what_only_informs_has_no_ladder(tmp_path: Path) -> None:
 )
 def test_a_ladder_reads_as_tshark_s_packet_list(name: str) -> None:
     capture = CAPTURES / name
-    fields = ("frame.number", "tcp.seq", "tcp.ack", "tcp.len", "tcp.window_size")
+    fields = ("frame.number", "tcp.seq", "tcp.ack", "tcp.len", "tcp.window_size", "frame.time_epoch")
     chosen = [part for field in fields for part in ("-e", field)]
     command = ["tshark", "-r", str(capture), "-Y", "tcp && !icmp", "-T", "fields", *chosen]
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-    theirs = {int(line.split("\t")[0]): [int(n or 0) for n in line.split("\t")[1:]] for line in listed}
+
+    def numbers_of(line: str) -> list[int]:
+        *numbers, epoch = line.split("\t")[1:]
+        return [*(int(n or 0) for n in numbers), int(epoch.replace(".", "")[:16])]
+
+    theirs = {int(line.split("\t")[0]): numbers_of(line) for line in listed}
     analysis = analyze(capture)
     found = [
-        row for ladder in ladders(analysis.traffic, Wire(analysis), analysis.findings) for row in rows(ladder)
+        (row, int(ladder["start_ns"]) // 1000 + row["time_us"])
+        for ladder in ladders(analysis.traffic, Wire(analysis), analysis.findings)
+        for row in rows(ladder)
     ]
     assert len(found) > 20
-    ours = {row["frame"]: [row["seq"], row["ack"], row["length"], row["window"]] for row in found}
+    ours = {row["frame"]: [row["seq"], row["ack"], row["length"], row["window"], us] for row, us in found}
     assert ours == {frame: theirs[frame] for frame in ours}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from pcapdiag.causes.cause import Severity
 from pcapdiag.report import summary
 from tests.report.outage import empty, outage, quiet
 
@@ -31,7 +32,7 @@ def test_the_verdict_is_one_sentence() -> None:
     assert (
         summary.verdict(outage()) == "3 of 10 requests failed; 2 explained: backend-reset; 1 not explained."
     )
-    assert summary.verdict(quiet()).startswith("Nothing failed: 1 exchanges")
+    assert summary.verdict(quiet()).startswith("Nothing failed: 1 exchange,")
     assert summary.verdict(empty()).startswith("No TCP connection")
 
 
@@ -47,3 +48,12 @@ def test_a_finding_of_connections_is_a_share_of_connections() -> None:
     finding.exchanges, finding.connections, finding.count, finding.statuses = (), [3], 1, {"none": 1}
     legs = summary.leg_summaries(analysis.traffic)
     assert summary.share_line(finding, legs) == "50 % of backend connections, clients got no answer"
+
+
+def test_what_only_slowed_requests_still_let_their_answers_through() -> None:
+    analysis = outage()
+    finding, legs = analysis.findings[0], summary.leg_summaries(analysis.traffic)
+    finding.statuses = {"200": 2}
+    assert summary.share_line(finding, legs) == "20 % of backend requests, clients got 200"
+    finding.severity = Severity.WARNING
+    assert summary.share_line(finding, legs) == "20 % of backend requests, clients still got 200"

@@ -41,3 +41,12 @@ def test_a_request_without_an_answer_has_no_response_time() -> None:
     on = built.connection("10.0.2.10", "10.0.3.1:8080", leg="backend")
     built.exchange(on, status=0)
     assert response_times(built.build())["servers"] == []
+
+
+def test_a_server_s_unanswered_requests_are_counted_beside_its_times() -> None:
+    built = TrafficBuilder()
+    on = built.connection("10.0.2.10", "10.0.3.1:8080", leg="backend")
+    built.exchange(on, takes_s=0.1)
+    built.exchange(on, at_s=2.0, status=0)
+    (server,) = response_times(built.build())["servers"]
+    assert (server["count"], server["unanswered"]) == (1, 1)

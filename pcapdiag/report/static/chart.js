@@ -16,9 +16,11 @@
 
   const widthOf = (place) => Math.max(200, Math.floor(place.clientWidth));
 
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-    for (const chart of charts) chart.redraw(false, true);
-  });
+  for (const query of ["(prefers-color-scheme: dark)", "print"]) {
+    matchMedia(query).addEventListener("change", () => {
+      for (const chart of charts) chart.redraw(false, true);
+    });
+  }
 
   const axis = (more) => ({
     stroke: () => p.colour("--quiet"),

@@ -65,9 +65,9 @@ const pcapdiag = (function () {
 
   // The time of day, in UTC, of a moment given in microseconds after the capture's first packet.
   function clock(us) {
-    const ms = view.timeline.first_ms + us / 1000;
-    const fraction = String(Math.floor((ms % 1000) * 1000)).padStart(6, "0");
-    return new Date(ms).toISOString().slice(11, 19) + "." + fraction;
+    const moment = view.timeline.first_us + Math.round(us);
+    const seconds = Math.floor(moment / 1e6);
+    return new Date(seconds * 1000).toISOString().slice(11, 19) + "." + String(moment - seconds * 1e6).padStart(6, "0");
   }
 
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();

@@ -41,10 +41,15 @@
   function legend() {
     const sample = (kind, text) => html("span", {}, svg("svg", { width: 26, height: 10, "aria-hidden": "true" },
       svg("g", { class: kind }, svg("path", { class: "arrow", d: "M1 5H20" }), svg("path", { class: "head", d: "M25 5l-7-4v8z" }))), ` ${text}`);
-    return html("div", { class: "legend" }, sample("", "segment"), sample("http", "HTTP message"), sample("again", "sent again"), sample("reset", "RST"));
+    const lostSample = () => html("span", {}, svg("svg", { width: 26, height: 10, "aria-hidden": "true" },
+      svg("g", { class: "lost" }, svg("path", { class: "arrow", d: "M1 5H18" }), svg("path", { class: "cross", d: cross(18, 5) }))), " not acknowledged, so sent again: probably lost");
+    return html("div", { class: "legend" }, sample("", "segment"), sample("http", "HTTP message"), sample("again", "sent again"), lostSample(), sample("reset", "RST or ICMP error"));
   }
 
+  const cross = (x, y) => `M${x - 4} ${y - 4}l8 8m0 -8l-8 8`;
+
   const kindOf = (packet) => {
+    if (packet.again_in) return packet.http ? "lost http" : "lost";
     if (packet.flags.includes("RST") || packet.event.startsWith("ICMP")) return "reset";
     if (packet.event.includes("retransmission") || packet.event === "out of order") return "again";
     return packet.http ? "http" : "";
@@ -55,6 +60,7 @@
     if (everything) return packets.map(() => true);
     const keep = packets.map((_, n) => n < 6 || n >= packets.length - 6);
     packets.forEach((packet, n) => {
+      keep[n] ||= Boolean(packet.again_in);
       const reach = packet.is_evidence ? 3 : packet.http || packet.flags.match(/RST|FIN|SYN/) ? 1 : 0;
       if (packet.is_evidence || packet.http || packet.event || packet.flags.match(/RST|FIN|SYN/)) {
         for (let near = n - reach; near <= n + reach; near += 1) if (near >= 0 && near < packets.length) keep[near] = true;
@@ -66,11 +72,12 @@
   function picture(data, packets, everything, available) {
     const lanes = data.lanes.length;
     const narrow = available < 560;
-    const gutter = narrow ? 112 : 150;
-    const width = Math.max(available - 2, lanes > 2 ? 560 : 380);
-    const space = (width - gutter - 80) / (lanes - 1);
-    const laneX = data.lanes.map((_, n) => gutter + 34 + n * space);
-    const frame = { width, gutter, laneX, digits: narrow ? 4 : 6, lanes, files: data.files.length };
+    const gutter = narrow ? 62 : 150;
+    const width = Math.max(available - 2, 280);
+    const [left, right] = narrow ? [4, 8] : [34, 46];
+    const space = (width - gutter - left - right) / (lanes - 1);
+    const laneX = data.lanes.map((_, n) => gutter + left + n * space);
+    const frame = { width, gutter, laneX, narrow, lanes, files: data.files.length };
     const body = svg("g", {});
     const span = packets.length ? packets[packets.length - 1].time_us - packets[0].time_us : 0;
     const keep = chosen(packets, everything);
@@ -94,51 +101,78 @@
     });
     data.lanes.forEach((lane, n) => {
       const anchor = n === 0 ? "start" : n === lanes - 1 ? "end" : "middle";
-      const x = n === 0 ? laneX[0] - 24 : n === lanes - 1 ? laneX[n] + 46 : laneX[n];
+      const x = n === 0 ? laneX[0] - Math.min(24, left) : n === lanes - 1 ? laneX[n] + right : laneX[n];
+      const name = narrow ? lane.name.split(" / ").map(address).filter((a, m, all) => all.indexOf(a) === m).join(" ") : lane.name;
       drawing.append(
         svg("line", { class: "line", x1: laneX[n], x2: laneX[n], y1: 36, y2: y, "stroke-width": 2 }),
         svg("text", { class: "strong", x, y: 13, "text-anchor": anchor }, lane.role),
-        svg("text", { class: "quiet", x, y: 28, "text-anchor": anchor }, clip(lane.name, space * 0.95)),
+        svg("text", { class: "quiet", x, y: 28, "text-anchor": anchor }, clip(name, space * (narrow ? 0.9 : 0.95))),
       );
     });
-    drawing.append(svg("text", { class: "quiet", x: 4, y: 28 }, "seconds"), svg("text", { class: "quiet", x: gutter - 30, y: 28, "text-anchor": "end" }, "frame"), body);
+    if (narrow) drawing.append(svg("text", { class: "quiet", x: 2, y: 13 }, "frame"), svg("text", { class: "quiet", x: 2, y: 28 }, "seconds"), body);
+    else drawing.append(svg("text", { class: "quiet", x: 4, y: 28 }, "seconds"), svg("text", { class: "quiet", x: gutter - 30, y: 28, "text-anchor": "end" }, "frame"), body);
     return drawing;
   }
+
+  // An endpoint's address, without its port.
+  const address = (endpoint) => endpoint.replace(/:\d+$/, "");
 
   function band(body, y, { width, gutter }, text) {
     body.append(svg("rect", { class: "pause", x: 0, y: y + 2, width, height: 18 }), svg("text", { class: "quiet", x: gutter, y: y + 15 }, text));
     return y + 24;
   }
 
-  function step(body, y, packet, { width, gutter, laneX, digits, lanes, files }) {
+  function step(body, y, packet, { width, gutter, laneX, narrow, lanes, files }) {
     const kind = kindOf(packet);
-    const height = packet.http || packet.event ? 40 : 25;
+    const tcp = segment(packet);
+    const said = above(packet);
+    const height = said ? 40 : narrow ? 28 : 25;
     const left = packet.leg === 2 && lanes > 2 ? 1 : 0;
     const [from, to] = packet.direction ? [laneX[left + 1], laneX[left]] : [laneX[left], laneX[left + 1]];
     const line = y + (height === 40 ? 21 : 17), tip = line + 4, sign = Math.sign(to - from);
-    const room = Math.abs(to - from) - 24, middle = (from + to) / 2;
+    const place = label(Math.min(from, to), Math.max(from, to), left, laneX, narrow && lanes > 2);
     const row = svg("g", { class: packet.is_evidence ? `${kind} on-mark` : kind });
     if (packet.is_evidence) row.append(svg("rect", { class: "marked", x: 0, y: y + 1, width, height: height - 1 }));
-    row.append(
-      svg("text", { class: "mono quiet", x: 4, y: line + 4 }, (packet.time_us / 1e6).toFixed(digits)),
-      svg("text", { class: "mono", x: gutter - 30, y: line + 4, "text-anchor": "end" }, files > 1 ? `${packet.file + 1}/${packet.frame}` : packet.frame),
-      svg("path", { class: "arrow", d: `M${from} ${line}L${to - sign * 7} ${tip}` }),
-      svg("path", { class: "head", d: `M${to} ${tip}l${-sign * 9} -5v9z` }),
-    );
-    const tcp = segment(packet);
-    const head = packet.http || (packet.event && packet.flags.includes("RST") ? "RST" : "");
-    const above = head && packet.event ? `${head} (${packet.event})` : head || packet.event;
-    if (above) {
-      row.append(
-        svg("text", { class: "label strong halo", x: middle, y: line - 5, "text-anchor": "middle" }, clip(above, room)),
-        svg("text", { class: "mono quiet halo", x: middle, y: line + 15, "text-anchor": "middle" }, clip(tcp, room)),
-      );
+    const number = files > 1 ? `${packet.file + 1}/${packet.frame}` : packet.frame;
+    const seconds = (packet.time_us / 1e6).toFixed(6);
+    if (narrow) {
+      row.append(svg("text", { class: "mono", x: 2, y: line - 4 }, number), svg("text", { class: "mono quiet", x: 2, y: line + 8 }, seconds));
     } else {
-      row.append(svg("text", { class: "label mono halo", x: middle, y: line - 4, "text-anchor": "middle" }, clip(tcp, room)));
+      row.append(svg("text", { class: "mono quiet", x: 4, y: line + 4 }, seconds), svg("text", { class: "mono", x: gutter - 30, y: line + 4, "text-anchor": "end" }, number));
+    }
+    if (packet.again_in) {
+      const end = from + 0.8 * (to - from);
+      row.append(svg("path", { class: "arrow", d: `M${from} ${line}L${end} ${line + 3}` }), svg("path", { class: "cross", d: cross(end, line + 3) }));
+    } else {
+      row.append(svg("path", { class: "arrow", d: `M${from} ${line}L${to - sign * 7} ${tip}` }), svg("path", { class: "head", d: `M${to} ${tip}l${-sign * 9} -5v9z` }));
+    }
+    const write = (kind, text, y) => row.append(svg("text", { class: kind, x: place.x, y, "text-anchor": place.anchor }, clip(text, place.room)));
+    if (said) {
+      write("label strong halo", said, line - 5);
+      write("mono quiet halo", tcp, line + 15);
+    } else {
+      write("label mono halo", tcp, line - 4);
     }
     row.append(svg("title", {}, `frame ${packet.frame}: ${packet.flags} seq ${packet.seq} ack ${packet.ack} len ${packet.length} win ${packet.window} ${packet.event}`));
     body.append(row);
     return y + height;
+  }
+
+  // Where a row's words stand: over its arrow, or on a phone from its outer lifeline inwards.
+  function label(from, to, left, laneX, wide) {
+    if (!wide) return { x: (from + to) / 2, anchor: "middle", room: to - from - 24 };
+    const room = laneX[laneX.length - 1] - laneX[0] - 8;
+    return left ? { x: to - 6, anchor: "end", room } : { x: from + 6, anchor: "start", room };
+  }
+
+  // The words above a row's arrow: an HTTP message, what TCP made of the segment; "" for an ordinary one.
+  function above(packet) {
+    const head = packet.http || (packet.event && packet.flags.includes("RST") ? "RST" : "");
+    const parts = [packet.event];
+    if (packet.again_of.length) parts[0] += ` of ${packet.again_of[0]}, ${duration(packet.again_of[1])} later`;
+    if (packet.again_in) parts.push(`no ACK, sent again in ${packet.again_in}`);
+    const events = parts.filter(Boolean).join("; ");
+    return head && events ? `${head} (${events})` : head || events;
   }
 
   // What a segment says, the least telling last.
@@ -167,7 +201,7 @@
       details.append(html("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Packets" }, html("table", {},
         html("thead", {}, html("tr", {}, titles.map((t, n) => html("th", { scope: "col", class: right.includes(n) && "n" }, t)))),
         html("tbody", {}, packets.map((q) => html("tr", { class: q.is_evidence && "chosen" },
-          [q.frame, (q.time_us / 1e6).toFixed(6), sender(data, q), q.flags, q.seq, q.ack, q.length, q.window, q.event, q.http]
+          [q.frame, (q.time_us / 1e6).toFixed(6), sender(data, q), q.flags, q.seq, q.ack, q.length, q.window, above({ ...q, http: "" }), q.http]
             .map((value, n) => html("td", { class: right.includes(n) && "n" }, value))))))));
     });
     return details;

@@ -49,19 +49,26 @@
       }, svg("title", {}, `${from.node.name} to ${to.node.name}: ${facts(edge)}`)),
     );
     if (edge.failed || edges.length <= 12) {
-      const along = edge.leg === "frontend" ? 0.25 : 0.75; // where edges of one end lie apart
-      labels.append(svg("text", {
-        class: edge.failed ? "bad halo" : "quiet halo", "text-anchor": "middle",
-        ...bezier(x1, from.y, middle, x2, to.y, along),
-      }, edge.failed ? `${count(edge.failed)} failed` : `${count(edge.exchanges)}`));
+      const outer = edge.leg === "backend"; // labels stand at the outer ends, where edges lie apart
+      const place = outer ? { x: x2 - 8, "text-anchor": "end" } : { x: x1 + 8, "text-anchor": "start" };
+      const y = outer ? to.y : from.y;
+      const asked = edge.exchanges ? plural(edge.exchanges, "request") : plural(edge.connections, "connection");
+      const first = edge.failed ? `${count(edge.failed)} of ${count(edge.exchanges || edge.connections)} failed` : asked;
+      labels.append(svg("text", { class: edge.failed ? "bad halo" : "halo", ...place, y: y - 6 }, first));
+      if (edges.length <= 12) second(edge).forEach((text, n) => labels.append(svg("text", { class: "quiet halo", ...place, y: y + 14 + 13 * n }, text)));
     }
   }
 
-  function bezier(x1, y1, middle, x2, y2, t) {
-    const s = 1 - t;
-    const a = s * s * s, b = 3 * s * s * t, c = 3 * s * t * t, d = t * t * t;
-    return { x: a * x1 + b * middle + c * middle + d * x2, y: (a + b) * y1 + (c + d) * y2 + 4 };
+  const plural = (n, thing) => `${count(n)} ${thing}${n === 1 ? "" : "s"}`;
+
+  // The quieter facts of an edge: connections, round trip, repeats.
+  function second(edge) {
+    const parts = edge.exchanges ? [`${count(edge.connections)} conn.`] : [];
+    if (edge.rtt_ms !== null) parts.push(`RTT ${p.duration(Math.round(edge.rtt_ms * 1000))}`);
+    return [parts.join(", "), edge.retransmissions ? `${lossOf(edge)} sent again` : ""].filter(Boolean);
   }
+
+  const lossOf = (edge) => `${((100 * edge.retransmissions) / (edge.packets || 1)).toFixed(1)} %`;
 
   function drawNodes(picture, kind, places) {
     picture.append(svg("text", { class: "strong", x: places[0].x, y: 16 }, TITLES[kind]));
@@ -119,4 +126,5 @@
 
   document.getElementById("map-picture").append(draw());
   document.getElementById("map-table").append(table());
+  document.getElementById("map-details").open = edges.length > 12 && edges.length <= 24; // what the picture does not say
 })(pcapdiag);

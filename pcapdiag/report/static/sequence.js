@@ -43,7 +43,7 @@
         height: 260,
         scales: { x: { time: false }, y: { range: () => [lowest - (highest - lowest) * 0.05, highest + (highest - lowest) * 0.12 + 1] } },
         cursor: { points: { show: false } },
-        axes: [p.chart.axis({ values: (u, ticks) => ticks.map((n) => `${+n.toFixed(6)} s`) }), p.chart.axis({ size: 78, values: (u, ticks) => ticks.map(p.count) })],
+        axes: [p.chart.axis({ space: 80, values: (u, ticks) => ticks.map((n) => p.duration(Math.round(n * 1e6))) }), p.chart.axis({ size: 78, values: (u, ticks) => ticks.map(p.count) })],
         series: [
           { label: "time", value: (u, s) => (s === null ? "" : `${s.toFixed(6)} s`) },
           { label: "segment ends at", stroke: () => p.colour("--c1"), paths: () => null, points: { show: false } },

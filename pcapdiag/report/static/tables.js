@@ -20,7 +20,7 @@
 
   const frame = (row) => (p.report.capture.files.length > 1 ? `${row.file + 1}/${row.frame}` : String(row.frame));
   const took = (row) => times.lengthOf(row);
-  const waited = (row) => (row.response_start_us === null || row.request_end_us === null ? null : row.response_start_us - row.request_end_us);
+  const waited = times.waitOf;
 
   const exchanges = p.table({
     label: "exchanges",
@@ -43,7 +43,7 @@
       { title: "Client", value: (row) => row.client },
       { title: "Server", value: (row) => row.server },
       { title: "Connection", right: true, value: (row) => row.connection, cell: (row) => connectionLink(row.connection) },
-      { title: "Peer", right: true, value: (row) => row.peer, cell: (row) => (row.peer === null ? "" : exchangeLink(row.peer)) },
+      { title: "Other leg", right: true, value: (row) => row.peer, cell: (row) => (row.peer === null ? "" : exchangeLink(row.peer)) },
       { title: "Frame", right: true, value: (row) => row.frame, cell: frame },
     ],
   });

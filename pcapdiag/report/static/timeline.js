@@ -6,7 +6,7 @@
   const place = document.getElementById("timeline-charts");
   const names = Object.keys(data.statuses);
   const steps = data.bytes.length;
-  const begin = data.first_ms / 1000;
+  const begin = data.first_us / 1e6;
   const times = Array.from({ length: steps }, (_, n) => begin + n * data.step_s);
   const whole = [begin, begin + Math.max(steps, 2) * data.step_s];
   const charts = [];
@@ -38,7 +38,7 @@
       height,
       tzDate: p.chart.utc,
       cursor: { sync: { key: "timeline" }, drag: { x: true, y: false }, points: { show: false } },
-      scales: { x: { range: (u, min, max) => [min ?? whole[0], max ?? whole[1]] }, y: { range: (u, min, max) => [0, Math.max(max * 1.08, 1e-9)] } },
+      scales: { x: { range: (u, min, max) => [min ?? whole[0], max === null || max >= times[steps - 1] ? whole[1] : max] }, y: { range: (u, min, max) => [0, Math.max(max * 1.08, 1e-9)] } },
       axes: [p.chart.axis({ values: timesOfDay, space: 90 }), p.chart.axis({ size: 84, incrs: unit === plain ? WHOLE : undefined, values: (u, ticks) => ticks.map((n) => unit(n)) })],
       series: [
         { label: "UTC", value: (u, s) => (s === null ? "" : p.clock((s - begin) * 1e6).slice(0, 12)) },
@@ -100,16 +100,18 @@
   const WHOLE = Array.from({ length: 30 }, (_, n) => [1, 2, 5][n % 3] * 10 ** Math.floor(n / 3));
   const perStep = `per ${p.duration(Math.round(data.step_s * 1e6))}`;
   document.getElementById("timeline-note").textContent =
-    `${data.leg === "all" ? "All" : `The ${data.leg}'s`} exchanges by the UTC time each began, ${perStep}, from ${new Date(data.first_ms).toISOString().slice(0, 10)} on. Drag to zoom, double-click for all. ` +
+    `${data.leg === "all" ? "All" : `The ${data.leg}'s`} exchanges by the UTC time each began, ${perStep}, from ${new Date(data.first_us / 1000).toISOString().slice(0, 10)} on. Drag to zoom, double-click for all. ` +
     "A mark above the chart stands where a finding's requests failed.";
   const errors = names.filter((name) => name !== "ok");
   const series = (list) => list.map((name) => ({ label: labelOf(name), colour: colourOf(name), values: data.statuses[name] }));
-  add(`Exchanges ${perStep}`, series([...errors, "ok"]), 190, plain, { draw: [marks] });
-  place.before(controls());
+  const any = names.some((name) => data.statuses[name].some(Boolean));
+  const sentAgain = Object.entries(data.retransmissions);
+  if (!any) place.append(p.html("p", {}, "No exchange in clear to draw."));
+  if (any || sentAgain.length) place.before(controls());
+  if (any) add(`Exchanges ${perStep}`, series([...errors, "ok"]), 190, plain, { draw: [marks] });
   if (errors.length) add(`Errors by status ${perStep}`, series(errors), 130, plain);
   const rate = data.bytes.map((n) => n / data.step_s);
-  add("Message bodies per second", [{ label: "bodies", colour: "--c5", values: rate }], 120, (n) => `${p.bytes(Math.round(n))}/s`);
-  const sentAgain = Object.entries(data.retransmissions);
+  if (any) add("Message bodies per second", [{ label: "bodies", colour: "--c5", values: rate }], 120, (n) => `${p.bytes(Math.round(n))}/s`);
   if (sentAgain.length) {
     add(`Packets sent again ${perStep}`,
       sentAgain.map(([leg, values], n) => ({ label: leg, colour: n ? "--c4" : "--c3", values })), 120, plain);

@@ -33,10 +33,10 @@
     if (!servers.length) return html("p", { class: "quiet" }, "No answered exchange in this capture.");
     const shared = range();
     const scale = `${duration(Math.round(lowOf(shared[0])))} to ${duration(Math.round(lowOf(shared[1] + 1)))}, logarithmic`;
-    const titles = ["Server", "Answers", "Median", "90 %", "99 %", "Longest", `Distribution (${scale})`];
+    const titles = ["Server", "Answers", "No answer", "Median", "90 %", "99 %", "Longest", `Distribution (${scale})`];
     return html("table", {},
-      html("thead", {}, html("tr", {}, titles.map((t, n) => html("th", { scope: "col", class: n && n < 6 && "n" }, t)))),
-      html("tbody", {}, servers.map((server) => html("tr", {}, html("th", { scope: "row" }, server.name), html("td", { class: "n" }, count(server.count)),
+      html("thead", {}, html("tr", {}, titles.map((t, n) => html("th", { scope: "col", class: n && n < 7 && "n" }, t)))),
+      html("tbody", {}, servers.map((server) => html("tr", {}, html("th", { scope: "row" }, server.name), html("td", { class: "n" }, count(server.count)), html("td", { class: server.unanswered ? "n bad" : "n" }, count(server.unanswered)),
         [server.p50_us, server.p90_us, server.p99_us, server.max_us].map((us) => html("td", { class: "n" }, duration(us))),
         html("td", {}, histogram(server, shared))))));
   }
@@ -45,12 +45,15 @@
   const byNumber = new Map(rows.map((row) => [row.exchange, row]));
   const lengthOf = (row) => Math.max(row.response_end_us ?? row.closed_us, row.response_start_us ?? 0, row.request_end_us ?? 0);
 
+  // From the request's last byte to its answer's first; 0 where the answer began before the request's end.
+  const waitOf = (row) => (row.response_start_us === null || row.request_end_us === null ? null : Math.max(0, row.response_start_us - row.request_end_us));
+
   // A request's bars: sending it, waiting for the answer, the answer; below them the same on the backend leg.
   function bars(row, scale, width, y, shift) {
     const x = (us) => ((us + shift) / scale) * width;
     const end = lengthOf(row);
     const parts = [["light", 0, row.request_end_us ?? end, "request"]];
-    if (row.request_end_us !== null) parts.push(["wait", row.request_end_us, row.response_start_us ?? end, "waiting"]);
+    if (row.request_end_us !== null && waitOf(row) !== 0) parts.push(["wait", row.request_end_us, row.response_start_us ?? end, "waiting"]);
     if (row.response_start_us !== null) parts.push(["", row.response_start_us, end, "response"]);
     return parts.map(([kind, from, to, name]) => svg("rect", {
       class: `bar ${kind}`, x: x(from), y, width: Math.max(1.5, x(to) - x(from)), height: 9,
@@ -58,7 +61,7 @@
   }
 
   function waterfall(row, scale) {
-    const width = 420;
+    const width = innerWidth < 760 ? 170 : 420;
     const peer = row.peer === null ? null : byNumber.get(row.peer);
     const offset = peer ? peer.start_us - row.start_us : 0;
     const drawn = peer && offset >= 0 && offset <= scale;
@@ -70,7 +73,7 @@
   function words(row) {
     const parts = [];
     if (row.request_end_us) parts.push(`request ${duration(row.request_end_us)}`);
-    if (row.request_end_us !== null && row.response_start_us !== null) parts.push(`waiting ${duration(row.response_start_us - row.request_end_us)}`);
+    if (row.request_end_us !== null && row.response_start_us !== null) parts.push(`waiting ${duration(waitOf(row))}`);
     if (row.response_start_us !== null && row.response_end_us !== null) parts.push(`response ${duration(row.response_end_us - row.response_start_us)}`);
     return parts.join(", ") || "no answer";
   }
@@ -91,7 +94,7 @@
     return [
       html("div", { class: "legend" }, key("light", "request"), key("wait", "waiting for the answer"), key("", "response"), html("span", {}, "upper bar: client side, lower bar: backend side")),
       html("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Waterfall" }, html("table", {},
-        html("thead", {}, html("tr", {}, ["Request", "Status", "Took", "Waterfall", "Backend"].map((t) => html("th", { scope: "col", class: t === "Took" && "n" }, t)))),
+        html("thead", {}, html("tr", {}, ["Request", "Status", "Took", `Waterfall (0 to ${duration(Math.round(scale))})`, "Backend"].map((t) => html("th", { scope: "col", class: t === "Took" && "n" }, t)))),
         html("tbody", {}, chosen.map(line)))),
     ];
   }
@@ -102,10 +105,10 @@
   }
 
   document.getElementById("times-note").textContent = servers.length
-    ? `From the last byte of a request to the first byte of its answer, as ${leg === "backend" ? "each backend" : "each server"} took it` +
+    ? `From the last byte of a request to the first byte of its answer, as ${leg === "backend" ? "each backend" : "each server"} took it; 0 where an answer began before its request ended` +
       (more_servers ? `; the ${servers.length} busiest of ${servers.length + more_servers} servers.` : ".")
     : "";
   document.getElementById("times-servers").append(serverTable());
   document.getElementById("waterfall").append(...waterfalls());
-  p.times = { waterfall, lengthOf, words, statusOf, byNumber };
+  p.times = { waterfall, lengthOf, waitOf, words, statusOf, byNumber };
 })(pcapdiag);
