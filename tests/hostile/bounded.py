@@ -59,7 +59,8 @@ def examined(capture: Path, cpu_s: int = 30) -> Examined:
         process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0, f"exit {process.returncode}: {said.decode(errors='replace')[-2000:]}"
     assert b"Traceback" not in said, said.decode(errors="replace")[-2000:]
-    return Examined(json.loads(out.read_text()), used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+    told = json.loads(out.read_text())
+    return Examined(told["report"], used.ru_utime + used.ru_stime, told["peak_mb"])
 
 
 def written(folder: Path, capture: bytes, name: str = "attack.pcap") -> Path:

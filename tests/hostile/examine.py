@@ -39,5 +39,12 @@ def report_of(path: str | Path) -> dict[str, Any]:
     return report
 
 
+def peak_mb() -> float:
+    """The most memory this process held. getrusage would count what its parent held when it forked, too."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
 if __name__ == "__main__":
-    print(json.dumps(report_of(sys.argv[1]), default=plain))
+    found = report_of(sys.argv[1])
+    print(json.dumps({"report": found, "peak_mb": peak_mb()}, default=plain))
