@@ -31,6 +31,9 @@ COMMANDS = {
 }
 # NumPy's linear algebra starts a thread a core when it is imported; nothing here uses it.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# The reading and the tracking thread hand each other the interpreter for every batch; by default each would
+# wait up to 5 ms for it.
+sys.setswitchinterval(0.0002)
 
 WRONG_USE = 2
 INTERRUPTED = 130
