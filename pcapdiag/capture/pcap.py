@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import struct
 
+from pcapdiag.built import kernel
 from pcapdiag.capture import stop
-from pcapdiag.capture.built import kernel
 from pcapdiag.capture.reader import RECORD_LIMIT, USUAL_LIMIT, Reader
 from pcapdiag.capture.window import Window
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import struct
 from typing import Any
 
+from pcapdiag.built import kernel
 from pcapdiag.capture import stop
-from pcapdiag.capture.built import kernel
 from pcapdiag.capture.reader import RECORD_LIMIT, Place, Reader
 from pcapdiag.capture.sections import OPT_COMMENT, SECTION_HEADER_MIN, Known, Section, SectionHeader
 from pcapdiag.capture.tally import DROP_COUNTS, DROPPED, PREVIOUS_NS

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from pcapdiag.capture.built import kernel
+from pcapdiag.built import kernel
 from pcapdiag.errors import NotBuiltError
 
 
-@pytest.mark.parametrize("name", ["pcapdiag.capture.built", "pcapdiag.capture._no_such_cy"])
+@pytest.mark.parametrize("name", ["pcapdiag.built", "pcapdiag.capture._no_such_cy"])
 def test_a_kernel_left_uncompiled_is_refused_in_one_line(name):
     with pytest.raises(
         NotBuiltError, match=f"{name} is not compiled: run `python setup.py build_ext --inplace`"
