@@ -100,10 +100,14 @@ def analyze(
 
 def _warm_up() -> None:
     """Import what judges while the kernels, which leave the interpreter free, read the capture."""
+    import numpy.ma  # noqa: F401 - np.unique imports it
+
     from pcapdiag import legs, profiles, wire  # noqa: F401
     from pcapdiag.causes.catalogue import catalogue
 
     catalogue()
+    for name in profiles.NAMES:
+        profiles.load_profile(name)
 
 
 def _check_options(alb: Sequence[str], profile: str | None, profile_file: str | Path | None) -> None:

@@ -6,7 +6,6 @@ message of a client has.
 
 from __future__ import annotations
 
-import ssl
 from dataclasses import dataclass, field
 
 ALERT, HANDSHAKE, APPLICATION_DATA = 21, 22, 23  # RFC 8446, 5.1
@@ -60,6 +59,8 @@ def alert_name(description: int) -> str:
     """``protocol_version (70)``; ``an encrypted alert`` where it cannot be read."""
     if description < 0:
         return "an encrypted alert"
+    import ssl  # slow to import, and few captures need its names
+
     try:
         name = ssl.AlertDescription(description).name
         return f"{name.removeprefix('ALERT_DESCRIPTION_').lower()} ({description})"

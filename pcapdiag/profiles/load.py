@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import sys
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +49,10 @@ def software_with_idle_timeout(idle_s: float) -> tuple[str, ...]:
     return tuple(s for s, default_s in keep_alive_defaults().items() if -0.05 <= idle_s - default_s <= late_s)
 
 
+@functools.cache
 def _shipped(file_name: str) -> dict[str, Any]:
-    return tomllib.loads(resources.files(__package__).joinpath(file_name).read_text("utf-8"))
+    """The table of a file beside this one; read only."""
+    return tomllib.loads(Path(__file__).with_name(file_name).read_text("utf-8"))
 
 
 def _read(path: Path) -> dict[str, Any]:

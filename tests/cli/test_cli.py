@@ -35,13 +35,23 @@ def test_the_version_names_the_kernels() -> None:
 
 
 def test_the_version_does_not_import_numpy() -> None:
-    code = "import sys, runpy; sys.argv = ['pcapdiag', '--version']\n" \
-        "try: runpy.run_module('pcapdiag', run_name='__main__')\nexcept SystemExit: pass\n" \
+    code = "import sys; sys.argv = ['pcapdiag', '--version']\n" \
+        "from pcapdiag.cli import main\ntry: main()\nexcept SystemExit: pass\n" \
         "print('numpy' in sys.modules)"  # fmt: skip
     ended = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[2]
     )
     assert ended.stdout.splitlines()[-1] == "False"
+
+
+def test_the_process_ends_with_the_command_s_code_and_its_whole_output(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pcapdiag", "explain"]
+    whole = CliRunner().invoke(main, ["explain", "--all"]).stdout
+    with (tmp_path / "out").open("wb") as out:
+        assert subprocess.run([*command, "--all"], stdout=out).returncode == 0
+    assert (tmp_path / "out").read_text() == whole
+    wrong = subprocess.run([*command, "nonsense"], capture_output=True, text=True)
+    assert (wrong.returncode, wrong.stdout, wrong.stderr.count("\n")) == (2, "", 1)
 
 
 def test_ctrl_c_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
