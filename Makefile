@@ -14,6 +14,7 @@ check: build lint types docs-check test
 
 build: .venv/ready
 	$(BIN)/python setup.py --quiet build_ext --inplace
+	$(BIN)/python -m compileall -q pcapdiag
 
 lint: .venv/ready
 	$(BIN)/ruff check

@@ -6,13 +6,14 @@ stale build and ``pcapdiag --version`` can show what runs.
 
 import hashlib
 import json
+import os
 import pathlib
 import sys
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
-from setuptools.errors import BaseError
+from setuptools.errors import BaseError, CCompilerError
 
 ROOT = pathlib.Path(__file__).resolve().parent
 KERNELS = sorted(p.relative_to(ROOT) for p in (ROOT / "pcapdiag").rglob("*_cy.py"))
@@ -21,10 +22,14 @@ KERNELS = sorted(p.relative_to(ROOT) for p in (ROOT / "pcapdiag").rglob("*_cy.py
 class BuildKernels(build_ext):
     """build_ext that says in one line that a C compiler is missing, and records what it built."""
 
+    def finalize_options(self):
+        super().finalize_options()
+        self.parallel = self.parallel or os.cpu_count()
+
     def run(self):
         try:
             super().run()
-        except BaseError as error:
+        except (BaseError, CCompilerError, OSError) as error:
             sys.exit(
                 f"pcapdiag: its kernels could not be compiled ({error}): "
                 "install a C compiler and Python's headers, e.g. apt install gcc python3-dev"
