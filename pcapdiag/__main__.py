@@ -10,8 +10,8 @@ import sys
 def run() -> None:
     """Run the command and end the process.
 
-    Nothing here makes garbage by the thousand, and all memory goes back at once: to collect during start-up and
-    to take down module after module at the end would cost more than a small capture's analysis.
+    Nothing here makes garbage by the thousand, and all memory goes back at once: collecting during start-up
+    and taking down module after module at the end would cost more than a small capture's analysis.
     """
     gc.set_threshold(100_000, 50, 50)
     from pcapdiag.cli import main
