@@ -90,10 +90,10 @@ def failed_rows(traffic: Traffic) -> np.ndarray:
 
 def _never_asked(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     """Which answers were given to a client that had sent nothing: some proxies answer a bare FIN with 400."""
-    exchanges = traffic.exchanges[rows]
-    flags = traffic.connections["flags"][exchanges["connection"]]
+    exchanges = traffic.exchanges
+    flags = traffic.connections["flags"][exchanges["connection"][rows]]
     mute = (flags & (t.CONN_SYN | t.CONN_DATA_CLIENT)) == t.CONN_SYN
-    return mute & ((exchanges["flags"] & t.REQ_SEEN) == 0)
+    return mute & ((exchanges["flags"][rows] & t.REQ_SEEN) == 0)
 
 
 def _went_unanswered(traffic: Traffic, rows: np.ndarray) -> np.ndarray:

@@ -44,10 +44,11 @@ def response_heads(traffic: Traffic, rows: np.ndarray, limit: int = MAX_READ) ->
 def ended_streams(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     """Whether each was a stream of events that its client closed: such a response has no other end (HTML
     Living Standard, server-sent events). No more than a limit of them are looked at."""
-    exchanges = traffic.exchanges[rows]
+    asked = np.flatnonzero(traffic.exchanges["status"][rows] == 200)
+    exchanges = traffic.exchanges[rows[asked]]
     closed = traffic.connections["closed_by"][exchanges["connection"]] == 0
     open_ended = (exchanges["flags"] & (t.RSP_SEEN | t.RSP_LENGTH | t.RSP_BAD)) == t.RSP_SEEN
-    asked = np.flatnonzero(closed & open_ended & (exchanges["status"] == 200) & (exchanges["next"] == t.NONE))
+    asked = asked[closed & open_ended & (exchanges["next"] == t.NONE)]
     result = np.zeros(len(rows), "?")
     for i, head in zip(asked.tolist(), response_heads(traffic, rows[asked], MAX_FIRST_BYTES), strict=False):
         result[i] = any(value.lower().startswith(EVENT_STREAM) for value in fields(head, "Content-Type"))

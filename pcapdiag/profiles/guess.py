@@ -36,8 +36,9 @@ def _marks(traffic: Traffic) -> list[tuple[str, str]]:
         found.append(
             ("alibaba", f"{_times(count)} answered with ALB-QPS-Limited, which only Alibaba Cloud sends")
         )
+    seen = np.bincount(status, minlength=1000)
     for code, name in _telling_statuses().items():
-        if count := int(np.count_nonzero(status == code)):
+        if count := int(seen[code]):
             found.append((name, f"{_times(count)} answered {code}, which only this load balancer makes"))
     if count := _answers_from(traffic, load_profile("nginx").own_server_names, _made_by_alb(traffic)):
         found.append(("nginx", f"{_times(count)} answered by nginx without a backend"))
