@@ -438,7 +438,7 @@ Stream = np.dtype(
         ("first_trouble_frame", "u4"),
         ("last_trouble_frame", "u4"),
         ("hole_ip_id", "u2"),
-        ("known", "u1"),  # isn is set
+        ("known", "u1"),  # 1: isn is set, 2: from the peer's first ACK
         ("ws_known", "u1"),  # bit 0 ws_next, 1 ws_contiguous, 2 ws_ack
         ("fin_sent", "u1"),  # SEGMENT_FIN was handed on
         ("wscale", "i1"),  # -1 SYN not seen, -2 seen without the option

@@ -88,6 +88,7 @@ from cython.cimports.pcapdiag.tables import (
 )
 
 NOWHERE = cython.declare(cython.longlong, 0xFFFFFFFF)
+FORETOLD = cython.declare(cython.uint, 2)  # Stream.known: its beginning, by the peer's ACK; it said nothing yet
 MASK32 = cython.declare(cython.longlong, 0xFFFFFFFF)
 HALF32 = cython.declare(cython.longlong, 0x80000000)
 BLOCK = cython.declare(cython.longlong, 2048)  # bytes a stash block holds
@@ -1169,7 +1170,10 @@ class Tracker:
                 self.streams[f].fin = -1
                 self.streams[f].acked = 0
                 self.streams[f].hole_acked_ns = 0
-        if not self.streams[f].known:
+        if self.streams[f].known == FORETOLD and not (tcp & SYN) and self.position(f, p[i].seq) >= 1:
+            self.streams[f].known = 1
+            self.streams[f].progress_ns = now
+        elif self.streams[f].known != 1:
             self.streams[f].known = 1
             if tcp & SYN:
                 self.streams[f].isn = p[i].seq
@@ -1298,7 +1302,7 @@ class Tracker:
         """An RST: the connection is over; its bytes, if any, are no stream bytes (RFC 9293 §3.10.7)."""
         row: cython.longlong = self.slots[slot].connection
         r: cython.longlong = 2 * slot + 1 - direction
-        if (p[i].flags & ACK) and self.streams[r].known:
+        if (p[i].flags & ACK) and self.streams[r].known == 1:
             self.note_ack(r, self.position(r, p[i].ack), p[i].time_ns)
         if self.connections[row].flags & (CONN_RST_CLIENT | (CONN_RST_CLIENT << 1)):
             self.event(slot, direction, EVENT_RST, p[i].time_ns, p[i].frame, 0, 0)
@@ -1414,7 +1418,19 @@ class Tracker:
         """What this packet acknowledges of the other direction."""
         r: cython.longlong = 2 * slot + 1 - direction
         at: cython.longlong
+        opened: cython.uint = CONN_SYN if direction == 0 else CONN_SYNACK
         if not self.streams[r].known:
+            if not (self.connections[self.slots[slot].connection].flags & opened):
+                return
+            # its SYN is not in the capture: the first ACK of who opened with it tells where it begins
+            self.streams[r].known = FORETOLD
+            self.streams[r].isn = cython.cast(
+                cython.uint, (cython.cast(cython.longlong, p[i].ack) - 1) & MASK32
+            )
+            self.streams[r].next = 1
+            self.streams[r].delivered = 1
+            self.streams[r].acked = 1
+        if self.streams[r].known == FORETOLD:
             return
         at = self.position(r, p[i].ack)
         if at < self.streams[r].acked and self.streams[r].acked > self.streams[r].next:

@@ -283,3 +283,41 @@ def test_with_too_little_room_bytes_are_lost_but_never_wrong(
         at += step.length if isinstance(step, Gap) else len(step)
     assert at == max(cells, default=-1) + 1
     assert seen.counts["stash_used"] == 0
+
+
+def test_bytes_missing_of_a_side_whose_syn_is_missing_too() -> None:
+    """Neither the SYN-ACK nor the response was captured; what the client acknowledges tells of both."""
+    c = Conversation()
+    c.client.syn()
+    c.server.synack(unseen=True)
+    c.client.ack()
+    c.client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    c.server.send(b"x" * 216, unseen=True)
+    c.client.ack()
+    c.client.fin()
+    c.server.fin()
+    assert Reading(c).said(0, SERVER) == [Gap(216), "fin"]
+
+
+def test_bytes_missing_of_a_side_whose_first_ack_is_a_syn_ack() -> None:
+    c = Conversation()
+    c.client.syn(unseen=True)
+    c.server.synack()
+    c.client.ack(unseen=True)
+    c.client.send(b"x" * 100, unseen=True)
+    c.server.ack()
+    c.server.fin()
+    c.client.fin()
+    assert Reading(c).said(0, CLIENT) == [Gap(100), "fin"]
+
+
+def test_a_response_stored_after_its_ack_is_read_where_no_syn_ack_told_its_beginning() -> None:
+    c = Conversation()
+    c.client.syn()
+    c.server.synack(unseen=True)
+    c.client.ack(unseen=True)
+    c.client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    c.server.send(b"x" * 216)
+    c.client.ack()
+    c.packets[-1], c.packets[-2] = c.packets[-2], c.packets[-1]
+    assert Reading(c).said(0, SERVER) == [b"x" * 216]
