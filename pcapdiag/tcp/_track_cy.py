@@ -88,7 +88,7 @@ from cython.cimports.pcapdiag.tables import (
 )
 
 NOWHERE = cython.declare(cython.longlong, 0xFFFFFFFF)
-FORETOLD = cython.declare(cython.uint, 2)  # Stream.known: its beginning, by the peer's ACK; it said nothing yet
+FORETOLD = cython.declare(cython.uint, 2)  # Stream.known: its beginning, by the peer's ACK; it is silent yet
 MASK32 = cython.declare(cython.longlong, 0xFFFFFFFF)
 HALF32 = cython.declare(cython.longlong, 0x80000000)
 BLOCK = cython.declare(cython.longlong, 2048)  # bytes a stash block holds
