@@ -91,9 +91,9 @@ def test_ctrl_c_after_the_reading_keeps_the_old_report(tmp_path: Path) -> None:
     old.write_text("old")
     (tmp_path / "x.pcap").write_bytes(content())
     code = (
-        "import signal, os, pcapdiag.causes as causes\n"
+        "import signal, os, time, pcapdiag.causes as causes\n"
         "from pcapdiag.cli import main\n"
-        "def judge(*_, **__): os.kill(os.getpid(), signal.SIGINT)\n"
+        "def judge(*_, **__): os.kill(os.getpid(), signal.SIGINT) or time.sleep(60)\n"
         "causes.judge = judge\n"
         "main(['report', 'x.pcap'])"
     )
