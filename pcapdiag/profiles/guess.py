@@ -14,6 +14,8 @@ from pcapdiag.profiles.load import NAMES, load_profile
 from pcapdiag.profiles.profile import Profile
 from pcapdiag.traffic import Traffic
 
+_STATUSES = 1 << 16  # what the column can hold
+
 UNKNOWN = "nothing in the capture tells which load balancer this is; name it with --profile"
 
 
@@ -36,7 +38,7 @@ def _marks(traffic: Traffic) -> list[tuple[str, str]]:
         found.append(
             ("alibaba", f"{_times(count)} answered with ALB-QPS-Limited, which only Alibaba Cloud sends")
         )
-    seen = np.bincount(status, minlength=1000)
+    seen = np.bincount(status, minlength=_STATUSES)
     for code, name in _telling_statuses().items():
         if count := int(seen[code]):
             found.append((name, f"{_times(count)} answered {code}, which only this load balancer makes"))
@@ -54,11 +56,17 @@ def _answers_from(traffic: Traffic, names: tuple[str, ...], among: np.ndarray) -
 
 
 def _made_by_alb(traffic: Traffic) -> np.ndarray:
-    """Failed frontend exchanges that no backend exchange stands behind, where both legs are known."""
+    """Failed frontend exchanges that no backend exchange stands behind, where both legs are known.
+
+    Of a status that mostly has one behind it they are none: there the capture lost the other.
+    """
+    status = traffic.exchanges["status"]
     if not traffic.alb or not (traffic.leg == t.LEG_BACKEND).any():
-        return np.zeros(len(traffic.exchanges), "?")
-    alone = (traffic.exchange_leg == t.LEG_FRONTEND) & (traffic.peer == t.NONE)
-    return alone & (traffic.exchanges["status"] >= 400)
+        return np.zeros(len(status), "?")
+    failed = (traffic.exchange_leg == t.LEG_FRONTEND) & (status >= 400)
+    alone = failed & (traffic.peer == t.NONE)
+    by_status, of_all = (np.bincount(status[rows], minlength=_STATUSES) for rows in (alone, failed))
+    return alone & (2 * by_status > of_all)[status]
 
 
 def _telling_statuses() -> dict[int, str]:

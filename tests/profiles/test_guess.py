@@ -55,5 +55,16 @@ def test_an_nginx_behind_it_does_not_make_it_nginx() -> None:
     assert guess(traffic)[0] == "generic"
 
 
+def test_answers_whose_backend_half_the_capture_lost_are_not_its_own() -> None:
+    traffic = TrafficBuilder()
+    for at_s in (0.0, 10.0, 20.0):
+        front = traffic.connection(CLIENT, ALB)
+        traffic.exchange(front, "GET /a", at_s, status=405, server="nginx")
+        if at_s:
+            back = traffic.connection(ALB, BACKEND)
+            traffic.exchange(back, "GET /a", at_s + 0.001, status=405, takes_s=0.005, server="nginx")
+    assert guess(traffic) == ("generic", UNKNOWN)
+
+
 def test_the_reason_gives_the_number() -> None:
     assert guess(answered(502, "awselb/2.0"))[1].startswith("1 request was answered by awselb/2.0")
