@@ -51,7 +51,8 @@ def by_backend_name(traffic: Traffic, profile: Profile, rows: np.ndarray) -> np.
 def asked_nobody(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     """Whether the backend leg, beside the frontend, shows that nobody was asked for each of these requests.
 
-    Connections in which nothing can be read (TLS, HTTP/2) may have carried any request while they lasted.
+    Connections in which nothing can be read (TLS, HTTP/2), or of which the capture misses bytes that the
+    backend got, may have carried any request while they lasted.
     """
     started_ns, answered_ns = traffic.exchanges["start_ns"][rows], endings.answer_ns(traffic, rows)
     result = (traffic.peer[rows] == t.NONE) & (answered_ns != 0) & backend_beside(traffic, rows)
@@ -74,10 +75,14 @@ def _stray_spans_ns(traffic: Traffic, vantage: int) -> tuple[np.ndarray, np.ndar
     readable = np.isin(connections["protocol"][empty], (t.PROTOCOL_HTTP, t.PROTOCOL_NONE))
     opened_ns = connections["first_ns"][empty]
     until_ns = np.where(readable, opened_ns, connections["last_ns"][empty])
+    troubles = traffic.troubles
+    holed = np.unique(troubles["connection"][(troubles["direction"] == 0) & (troubles["missing_bytes"] > 0)])
+    holed = holed[(traffic.leg[holed] == t.LEG_BACKEND) & (connections["vantage"][holed] == vantage)]
     stray = np.flatnonzero((traffic.exchange_leg == t.LEG_BACKEND) & (traffic.peer == t.NONE))
     stray = stray[~endings.has_flag(traffic, stray, t.REQ_HEALTH) & (_vantage(traffic, stray) == vantage)]
     asked_ns = exchanges["start_ns"][stray]
-    return np.concatenate([opened_ns, asked_ns]), np.concatenate([until_ns, asked_ns])
+    begins_ns = np.concatenate([opened_ns, connections["first_ns"][holed], asked_ns])
+    return begins_ns, np.concatenate([until_ns, connections["last_ns"][holed], asked_ns])
 
 
 def _vantage(traffic: Traffic, rows: np.ndarray) -> np.ndarray:

@@ -1533,6 +1533,7 @@ class Framer:
         """A direction ended in order."""
         s: cython.longlong = 2 * slot + direction
         row: cython.longlong = self.streams[s].exchange
+        how: cython.longlong = END_GAP if self.answers_lost(slot) else END_FIN
         if row != NOWHERE and self.streams[s].state != OPAQUE and self.streams[s].state != LOST:
             self.keep_head(s, direction, row)
             if direction == 0:
@@ -1553,7 +1554,7 @@ class Framer:
         if direction == 1:
             if self.slots[slot].ended == END_NONE:
                 self.slots[slot].ended = END_FIN
-            self.end_outstanding(slot, END_FIN)
+            self.end_outstanding(slot, how)
 
     @cython.cfunc
     @cython.nogil
@@ -1576,6 +1577,7 @@ class Framer:
         s: cython.longlong
         row: cython.longlong
         how: cython.longlong
+        lost: cython.bint = self.answers_lost(slot)
         for d in range(2):
             s = 2 * slot + d
             row = self.streams[s].exchange
@@ -1597,7 +1599,15 @@ class Framer:
             self.streams[s].sniffed = 1
         how = END_RST_SENDER if direction == 1 else END_RST_RECEIVER
         self.slots[slot].ended = cython.cast(cython.uchar, how)
-        self.end_outstanding(slot, how)
+        self.end_outstanding(slot, END_GAP if lost else how)
+
+    @cython.cfunc
+    @cython.nogil
+    @cython.exceptval(check=False)
+    def answers_lost(self, slot: cython.longlong) -> cython.bint:
+        """Whether what the server sent last is missing from the capture: it may have been the answers."""
+        s: cython.longlong = 2 * slot + 1
+        return self.streams[s].state == LOST and self.streams[s].remaining == GAPPED
 
     @cython.cfunc
     @cython.nogil
@@ -1633,7 +1643,8 @@ class Framer:
                     self.next_outstanding(slot)
             self.drop_line(s)
         # what was asked after the server had closed gets no answer any more
-        self.end_outstanding(slot, self.slots[slot].ended if self.slots[slot].ended else END_OPEN)
+        how: cython.longlong = self.slots[slot].ended if self.slots[slot].ended else END_OPEN
+        self.end_outstanding(slot, END_GAP if self.answers_lost(slot) else how)
         self.slots[slot].open = 0
         spoke: cython.longlong = CONN_SYNACK | (
             CONN_DATA_CLIENT if self.slots[slot].swapped else CONN_DATA_SERVER

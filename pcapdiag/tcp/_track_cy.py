@@ -1240,6 +1240,8 @@ class Tracker:
             if not alive:
                 self.payload(slot, direction, p, i, at)
         if tcp & FIN:
+            if self.streams[r].acked > self.streams[r].delivered + 1:
+                self.give_up_acked(slot, 1 - direction)  # who closes has read what is missing here, too
             self.finished(slot, direction, p, i, at + length)
         if self.streams[f].hole_acked_ns and now - self.streams[f].hole_acked_ns > self.gap_grace_ns:
             self.give_up_acked(slot, direction)
@@ -1304,6 +1306,8 @@ class Tracker:
         r: cython.longlong = 2 * slot + 1 - direction
         if (p[i].flags & ACK) and self.streams[r].known == 1:
             self.note_ack(r, self.position(r, p[i].ack), p[i].time_ns)
+            if self.streams[r].acked > self.streams[r].next + 1 and self.streams[r].fin < 0:
+                self.give_up_acked(slot, 1 - direction)  # more than a FIN came, and is not in the capture
         if self.connections[row].flags & (CONN_RST_CLIENT | (CONN_RST_CLIENT << 1)):
             self.event(slot, direction, EVENT_RST, p[i].time_ns, p[i].frame, 0, 0)
             self.note_close(slot, direction)
@@ -1315,6 +1319,8 @@ class Tracker:
             direction == 1
             and not (self.connections[row].flags & CONN_SYNACK)
             and (self.connections[row].flags & CONN_SYN)
+            and self.streams[2 * slot].packets
+            == self.connections[row].syns  # else its SYN-ACK was not captured
         ):
             self.connections[row].flags |= CONN_REFUSED
         self.note_close(slot, direction)
@@ -1858,6 +1864,9 @@ class Tracker:
             and self.streams[f].fin < 0
         ):
             self.gap(slot, direction, self.streams[f].acked)
+        to = min(cython.cast(cython.longlong, self.streams[f].acked), self.streams[f].fin)
+        if self.streams[f].stash_first == NOWHERE and to > self.streams[f].delivered:
+            self.gap(slot, direction, to)
 
     @cython.cfunc
     @cython.nogil

@@ -6,7 +6,7 @@ import pytest
 
 from pcapdiag import tables as t
 from pcapdiag.causes import no_backend
-from tests.causes.stories import Story
+from tests.causes.stories import CLIENT, Story
 
 
 @pytest.mark.parametrize("status", [503, 502])
@@ -46,6 +46,15 @@ def test_an_encrypted_backend_leg_tells_nothing() -> None:
     story.works(3)
     story.backend(protocol=t.PROTOCOL_TLS, lasts_s=60)
     story.asked(at_s=10, status=503)
+    assert story.silent(no_backend)
+
+
+def test_a_backend_connection_the_capture_lacks_bytes_of_may_have_carried_it() -> None:
+    story = Story()
+    back = story.backend(lasts_s=60)
+    story.works(3, connection=back)
+    story.tables.trouble(back, CLIENT, missing_bytes=200)
+    story.asked(at_s=10, status=502)
     assert story.silent(no_backend)
 
 

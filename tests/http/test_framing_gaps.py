@@ -248,3 +248,23 @@ def test_gap_at_the_end_of_an_answered_request_ends_nothing_twice() -> None:
     c.close()
     seen = Reading(c)
     assert seen.told("response_ended", "response_body") == [(t.END_COMPLETE, 2)]
+
+
+def test_an_answer_the_capture_lost_is_no_missing_answer() -> None:
+    """Only the server's FIN, beyond the answer, and the client's ACK of both were captured."""
+    c = Conversation()
+    c.handshake()
+    c.request(GET)
+    c.server.send(b"x" * 138, unseen=True)
+    c.server.fin()
+    c.client.fin()
+    assert Reading(c).exchange["response_ended"] == t.END_GAP
+
+
+def test_a_reset_that_acknowledges_an_answer_the_capture_lost() -> None:
+    c = Conversation(auto_ack=False)
+    c.handshake()
+    c.request(GET)
+    c.server.send(b"x" * 138, unseen=True)
+    c.client.rst()
+    assert Reading(c).exchange["response_ended"] == t.END_GAP

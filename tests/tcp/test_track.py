@@ -591,3 +591,19 @@ def test_rotated_files_continue_their_connections(tmp_path: Path) -> None:
     traffic = read(files)
     assert len(traffic.connections) == 1
     assert traffic.exchanges["status"].tolist() == [200]
+
+
+def test_a_reset_of_an_open_connection_is_no_refusal_where_its_synack_is_missing() -> None:
+    c = Conversation()
+    c.client.syn()
+    c.server.synack(unseen=True)
+    c.client.ack()
+    c.server.rst()
+    assert not Reading(c).connection["flags"] & t.CONN_REFUSED
+
+
+def test_a_reset_that_answers_a_syn_is_a_refusal() -> None:
+    c = Conversation()
+    c.client.syn()
+    c.server.rst()
+    assert Reading(c).connection["flags"] & t.CONN_REFUSED
