@@ -8,7 +8,7 @@ import numpy as np
 
 from pcapdiag import tables as t
 from pcapdiag.causes import endings, evidence, outcome
-from pcapdiag.causes.cause import Cause, Finding, Severity
+from pcapdiag.causes.cause import Cause, Evidence, Finding, Severity
 from pcapdiag.traffic import Traffic, endpoint
 
 MAX_PEERS = 50
@@ -32,13 +32,16 @@ def finding(
     shown_by: np.ndarray | None = None,
     note: str = "",
     kinds: Iterable[int] = (),
+    shown: tuple[Evidence, ...] | None = None,
 ) -> Finding:
     """A finding about these exchanges, and these connections on which none began.
 
     ``shown_by`` are connections to take as evidence when they are others than those. ``note`` says what the
-    frames of the evidence show; events of ``kinds`` are among them.
+    frames of the evidence show; events of ``kinds`` are among them. ``shown`` is evidence already chosen.
     """
-    if shown_by is None:
+    if shown is not None:
+        pass
+    elif shown_by is None:
         shown = evidence.of_exchanges(traffic, exchanges, note, kinds)
         shown += evidence.of_connections(
             traffic, connections[: evidence.MAX_EVIDENCE - len(shown)], note, kinds

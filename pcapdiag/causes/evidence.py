@@ -6,6 +6,7 @@ Only a handful is ever shown of each finding, so this is plain Python over singl
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
 import numpy as np
 
@@ -33,6 +34,17 @@ def of_connections(
 ) -> tuple[Evidence, ...]:
     """The first connections of ``rows``: first and last frame, how each closed, events of these ``kinds``."""
     return tuple(_of_connection(traffic, int(row), note, tuple(kinds)) for row in rows[:MAX_EVIDENCE])
+
+
+def of_events(traffic: Traffic, larger_than: dict[int, int], notes: dict[int, str]) -> tuple[Evidence, ...]:
+    """The first of these connections: their events of the kinds in ``notes``, and the note of the first kind.
+
+    Of segments sent again only those of more bytes than given for their connection. Where none was kept,
+    the connection's ends.
+    """
+    return tuple(
+        _of_events(traffic, row, least, notes) for row, least in islice(larger_than.items(), MAX_EVIDENCE)
+    )
 
 
 def display_filter(traffic: Traffic, connection: int, frames: Iterable[int]) -> str:
@@ -70,6 +82,17 @@ def _of_connection(traffic: Traffic, row: int, note: str, kinds: tuple[int, ...]
     return _evidence(
         traffic, row, running + _event_frames(traffic, row, kinds, start_ns, until_ns), start_ns, note
     )
+
+
+def _of_events(traffic: Traffic, row: int, larger_than: int, notes: dict[int, str]) -> Evidence:
+    events = traffic.events_of(row)
+    small = (events["kind"] == t.EVENT_RETRANSMISSION) & (events["b"] <= larger_than)
+    events = events[np.isin(events["kind"], list(notes)) & ~small]
+    if not len(events):
+        return _of_connection(traffic, row, "", ())
+    kinds = set(events["kind"].tolist())
+    note = next(said for kind, said in notes.items() if kind in kinds)
+    return _evidence(traffic, row, events["frame"].tolist(), int(events["time_ns"][0]), note)
 
 
 def _event_frames(

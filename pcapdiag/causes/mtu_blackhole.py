@@ -29,7 +29,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pcapdiag import tables as t
-from pcapdiag.causes import claims, endings, outcome, paths
+from pcapdiag.causes import claims, endings, evidence, outcome, paths
 from pcapdiag.causes.cause import Cause, Finding, Severity
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
@@ -62,6 +62,13 @@ CAUSE = Cause(
 )
 
 
+_SHOWN = {
+    t.EVENT_RETRANSMISSION: "full-size segments, sent again and never acknowledged",
+    t.EVENT_GAP: "what came after full-size segments that never arrived",
+    t.EVENT_ICMP: "a router's ICMP message that the segment is too big",
+}
+
+
 def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     holes = paths.blackholes(traffic)
     on_backend = traffic.leg[holes.connections] == t.LEG_BACKEND
@@ -73,6 +80,9 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
 def _on_leg(traffic: Traffic, leg: int, holes: paths.Blackholes, chosen: np.ndarray) -> Finding:
     connections = np.unique(holes.connections[chosen])
     lost, passed = int(holes.lost_bytes[chosen].min()), int(holes.passed_bytes[chosen].max())
+    passed_on = dict(
+        zip(holes.connections[chosen].tolist(), holes.passed_bytes[chosen].tolist(), strict=True)
+    )
     downwards = int((holes.directions[chosen] == 1).sum())
     stuck, bare = _stuck(traffic, connections, holes.connections[chosen & holes.sent])
     exchanges, without = stuck, bare
@@ -114,8 +124,7 @@ def _on_leg(traffic: Traffic, leg: int, holes: paths.Blackholes, chosen: np.ndar
             **({"next_hop_mtu_bytes": mtu} if mtu else {}),
         },
         shown_by=connections,
-        note="a full-size segment, sent again and never acknowledged",
-        kinds=(t.EVENT_RETRANSMISSION, t.EVENT_ICMP, t.EVENT_GAP),
+        shown=evidence.of_events(traffic, passed_on, _SHOWN),
     )
 
 

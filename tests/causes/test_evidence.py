@@ -75,3 +75,26 @@ def test_a_connection_shows_its_first_and_last_frames_and_closes() -> None:
     on = story.backend(first_frame=3, last_frame=9, server_fin_frame=8, closed_by=SERVER)
     (shown,) = evidence.of_connections(story.build(), [on])
     assert shown.frames == (3, 8, 9)
+
+
+def test_events_alone_are_shown_with_the_note_of_what_they_are() -> None:
+    story = Story()
+    on = story.backend(first_frame=3, last_frame=30)
+    for at_s, frame, kind, size in (
+        (1.0, 12, t.EVENT_ICMP, 0),
+        (2.0, 19, t.EVENT_RETRANSMISSION, 500),
+        (2.0, 20, t.EVENT_RETRANSMISSION, 1448),
+        (3.0, 25, t.EVENT_RST, 0),
+    ):
+        story.tables.event(on, kind, at_s, b=size)
+        story.tables.events[-1]["frame"] = frame
+    notes = {t.EVENT_RETRANSMISSION: "sent again", t.EVENT_ICMP: "too big"}
+    (shown,) = evidence.of_events(story.build(), {on: 500}, notes)
+    assert (shown.frames, shown.note) == ((12, 20), "sent again")
+
+
+def test_without_its_events_a_connection_shows_its_ends() -> None:
+    story = Story()
+    on = story.backend(first_frame=3, last_frame=9)
+    (shown,) = evidence.of_events(story.build(), {on: 0}, {t.EVENT_GAP: "a hole"})
+    assert (shown.frames, shown.note) == ((3, 9), "")

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
 from pcapdiag import tables as t
+from pcapdiag.analysis import analyze
 from pcapdiag.causes import mtu_blackhole
 from tests.causes.stories import CLIENT, SERVER, Story
 
+CAPTURES = Path(__file__).parents[2] / "captures"
 FULL, MSS = 1448, 1460
 STUCK = {"data_packets": 8, "retransmitted": 6, "unacked_bytes": FULL, "unacked_retries": 6}
 
@@ -108,3 +116,16 @@ def test_sent_again_once_is_chance() -> None:
     small_requests_pass(story)
     hung_upload(story, unacked_retries=2)
     assert story.silent(mtu_blackhole)
+
+
+@pytest.mark.skipif(shutil.which("tshark") is None, reason="no tshark here")
+@pytest.mark.parametrize("name", ["nginx-upload", "haproxy-download.backend", "haproxy-client-upload.client"])
+def test_the_evidence_is_the_segments_that_its_note_speaks_of(name: str) -> None:
+    capture = CAPTURES / "mtu-blackhole" / f"{name}.pcap"
+    (finding,) = [f for f in analyze(capture).findings if f.cause is mtu_blackhole.CAUSE]
+    asked = ["-Y", "tcp.analysis.retransmission && tcp.len >= 1200", "-T", "fields", "-e", "frame.number"]
+    again = subprocess.run(["tshark", "-r", str(capture), *asked], capture_output=True, text=True, check=True)
+    full = {int(line) for line in again.stdout.split()}
+    for shown in finding.evidence:
+        assert shown.frames and set(shown.frames) <= full
+        assert shown.note == "full-size segments, sent again and never acknowledged"
