@@ -16,6 +16,7 @@ import numpy as np
 
 from pcapdiag import tables as t
 from pcapdiag.causes.cause import Evidence, Finding, Severity
+from pcapdiag.causes.endings import capture_end_ns
 from pcapdiag.report.listing import tcp_flags
 from pcapdiag.report.summary import row_numbers
 from pcapdiag.traffic import Traffic
@@ -50,7 +51,7 @@ _EVENTS = {
 
 PACKET_COLUMNS = (
     "time_us", "file", "frame", "leg", "direction", "flags", "seq", "ack", "length", "window", "wirelen",
-    "event", "http", "is_evidence", "sack", "again_in", "again_of",
+    "event", "http", "is_evidence", "sack", "again_in", "again_of", "is_unanswered",
 )  # fmt: skip
 
 
@@ -167,6 +168,12 @@ def drawn(traffic: Traffic, plan: Plan, found: dict[int, list[WirePacket]]) -> d
         for connection in plan.connections
         for later, earlier in repeated(traffic, connection, found.get(connection, []))
     }
+    silent = {
+        running
+        for connection in plan.connections
+        if sum(span.connection == connection for span in plan.spans) == 1
+        for running in unanswered(traffic, connection, found.get(connection, []), repeats)
+    }
     return {
         "finding": plan.finding,
         "leg": plan.connections[plan.evidence.connection],
@@ -174,10 +181,11 @@ def drawn(traffic: Traffic, plan: Plan, found: dict[int, list[WirePacket]]) -> d
         "note": plan.evidence.note,
         "start_ns": str(start_ns),
         "lanes": lanes(traffic, plan),
+        "unscaled": sorted(leg for c, leg in plan.connections.items() if not scale_known(traffic, c)),
         "files": [PurePath(info.path).name for info in traffic.files],
         "columns": PACKET_COLUMNS,
         "packets": [
-            [*row_of(packet, c, plan, start_ns, *notes[c]), *pair]
+            [*row_of(packet, c, plan, start_ns, *notes[c]), *pair, int(packet.running in silent)]
             for (packet, c), pair in zip(packets, told_apart(packets, repeats), strict=True)
         ],
         "left_out": left_out,
@@ -227,13 +235,37 @@ def notes_of(traffic: Traffic, connection: int) -> tuple[dict[int, str], dict[in
 def mark_holes(packets: list[WirePacket], events: dict[int, str]) -> None:
     """Say where a segment comes before bytes that should have come first; needs every packet of a stretch."""
     following: dict[int, int] = {}
+    holes: list[tuple[WirePacket, int]] = []  # each with the number its sender had come to before
     for packet in packets:
         if packet.icmp or packet.flags & t.RST:
             continue
-        expected = following.get(packet.direction, packet.seq)
+        expected = following.setdefault(packet.direction, packet.seq)
         if packet.seq > expected:
-            events.setdefault(packet.running, f"{packet.seq - expected:,} bytes before this are missing")
+            holes.append((packet, expected))
+        elif packet.seq < expected:
+            late = [h for h in holes if fills(packet, *h)]
+            for after, began in late:
+                tell(events, after, began, "come later")
+            holes = [h for h in holes if h not in late] if late else holes
         following[packet.direction] = max(expected, packet.end_seq)
+    for after, began in holes:
+        tell(events, after, began, "are missing")
+
+
+def fills(packet: WirePacket, after: WirePacket, began: int) -> bool:
+    return packet.direction == after.direction and packet.seq < after.seq and packet.end_seq > began
+
+
+def tell(events: dict[int, str], after: WirePacket, began: int, what: str) -> None:
+    events.setdefault(after.running, f"{after.seq - began:,} bytes before this {what}")
+
+
+def scale_known(traffic: Traffic, connection: int) -> bool:
+    """Whether this connection's windows are in bytes: its handshake told the scale, or that there is none."""
+    row = traffic.connections[connection]
+    if row["client_wscale"] >= 0 and row["server_wscale"] >= 0:
+        return True
+    return bool(row["flags"] & t.CONN_SYN and row["flags"] & t.CONN_SYNACK)
 
 
 def repeated(
@@ -251,6 +283,27 @@ def repeated(
             elif not earlier.icmp and earlier.seq <= packet.seq < earlier.end_seq:
                 yield packet, earlier
                 break
+
+
+def unanswered(
+    traffic: Traffic, connection: int, packets: list[WirePacket], repeats: dict[int, WirePacket]
+) -> Iterator[int]:
+    """Running frames of packets sent again that nothing acknowledged, up to the connection's end.
+
+    The capture must have gone on for as long as the sender had waited before, and show the receiver at all.
+    """
+    row = traffic.connections[connection]
+    if not packets or packets[-1].running != row["last_frame"]:
+        return
+    end_ns = int(capture_end_ns(traffic)[row["vantage"]])
+    for packet in packets:
+        earlier = repeats.get(packet.running)
+        if earlier is None or end_ns - packet.time_ns < packet.time_ns - earlier.time_ns:
+            continue
+        heard = [p for p in packets if p.direction != packet.direction and p.flags & t.ACK and not p.icmp]
+        told = [(0, p.ack) for p in heard] + [block for p in heard for block in p.sack]
+        if heard and not any(left <= packet.seq and packet.end_seq <= right for left, right in told):
+            yield packet.running
 
 
 def told_apart(

@@ -35,7 +35,7 @@ def page(analysis: Analysis, legs: dict[str, s.LegSummary], *, redacted: bool = 
         "size": s.size_text(sum(info.captured_bytes for info in traffic.files)),
         "first": s.moment(first_ns)[:19].replace("T", " ") + " UTC" if first_ns else "",
         "duration": s.duration_text((last_ns - first_ns) / 1e9),
-        "verdict": headline(analysis),
+        "verdict": headline(analysis).replace(" %", "\u00a0%"),
         "worst": findings[0].severity.word if findings else "ok",
         "findings": [finding_words(finding, legs, paths, analysis.profile) for finding in findings],
         "account": account_words(analysis),

@@ -89,8 +89,51 @@ def test_retransmissions_and_missing_bytes_are_named(tmp_path: Path) -> None:
     c.server.retransmit()
     (ladder,) = drawn(tmp_path, c)
     events = [row["event"] for row in rows(ladder) if row["event"]]
-    assert events[0] == "3 bytes before this are missing"
+    assert events[0] == "3 bytes before this come later"
     assert any("retransmission" in event for event in events[1:])
+
+
+def test_bytes_that_never_come_are_missing(tmp_path: Path) -> None:
+    c = Conversation()
+    c.handshake()
+    c.request(REQUEST)
+    c.server.send("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n")
+    c.server.send("abc", lost=True)
+    c.server.send("def")
+    (ladder,) = drawn(tmp_path, c)
+    assert next(row["event"] for row in rows(ladder) if row["event"]) == "3 bytes before this are missing"
+
+
+def hung(*, goes_on_s: float) -> Conversation:
+    """An upload whose last try nobody acknowledges; then only keep-alives of the other side."""
+    c = Conversation()
+    c.handshake()
+    c.client.send(REQUEST, dropped=True)
+    for _ in range(3):
+        c.wait(0.3)
+        c.client.retransmit(dropped=True)
+    c.wait(goes_on_s)
+    c.server.fin()
+    return c
+
+
+@pytest.mark.parametrize(("goes_on_s", "unanswered"), [(1.0, 1), (0.1, 0)])
+def test_the_last_try_was_lost_if_the_sender_waited_longer(
+    tmp_path: Path, goes_on_s: float, unanswered: int
+) -> None:
+    (ladder,) = drawn(tmp_path, hung(goes_on_s=goes_on_s))
+    tries = [row for row in rows(ladder) if row["length"]]
+    assert tries[-1]["is_unanswered"] == unanswered
+    assert [bool(row["again_in"]) for row in tries] == [True, True, True, False]
+
+
+def test_windows_without_their_scale_are_said_to_be_so() -> None:
+    # tshark: tcp.window_size_scalefactor is -1 (unknown) on the client's connection, 1024 on the backend's.
+    analysis = analyze(CAPTURES / "frontend-packet-loss" / "haproxy-requests-lost.pcap")
+    found = ladders(analysis.traffic, Wire(analysis), analysis.findings)
+    assert found[0]["unscaled"] == [t.LEG_FRONTEND]
+    whole = analyze(CAPTURES / "keepalive-race" / "nginx-crossing-fin.pcap")
+    assert [ladder["unscaled"] for ladder in ladders(whole.traffic, Wire(whole), whole.findings)] == [[], []]
 
 
 def test_a_lost_segment_names_the_frame_that_sent_it_again(tmp_path: Path) -> None:

@@ -70,7 +70,11 @@ const pcapdiag = (function () {
     return new Date(seconds * 1000).toISOString().slice(11, 19) + "." + String(moment - seconds * 1e6).padStart(6, "0");
   }
 
+  // What must be drawn anew for paper and after it; `width` is the sheet's in pixels, 0 on the screen.
+  const paper = { width: 0, drawers: [] };
+  const onPaper = (draw) => paper.drawers.push(draw);
+
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-  return { report, view, html, svg, objects, shown, count, duration, bytes, clock, colour };
+  return { report, view, html, svg, objects, shown, count, duration, bytes, clock, colour, paper, onPaper };
 })();

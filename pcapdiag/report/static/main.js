@@ -2,6 +2,7 @@
 "use strict";
 
 (function (p) {
+  const drawers = [];
   for (const place of document.querySelectorAll(".ladders")) {
     const mine = p.view.ladders.filter((data) => data.finding === Number(place.dataset.finding));
     const details = place.closest("details");
@@ -14,6 +15,7 @@
       }
     };
     details.addEventListener("toggle", draw);
+    drawers.push(draw);
     draw();
   }
 
@@ -24,7 +26,17 @@
   };
   addEventListener("hashchange", openTarget);
   openTarget();
+  // On paper every finding is open, all is as wide as the sheet, and colours are those for white.
   addEventListener("beforeprint", () => {
     for (const details of document.querySelectorAll("details.finding")) details.open = true;
+    for (const draw of drawers) draw();
+    toPaper(680);
   });
+  addEventListener("afterprint", () => toPaper(0));
+
+  function toPaper(width) {
+    p.paper.width = width;
+    document.documentElement.classList.toggle("paper", width > 0);
+    for (const draw of p.paper.drawers) draw();
+  }
 })(pcapdiag);

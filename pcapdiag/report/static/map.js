@@ -4,28 +4,29 @@
 (function (p) {
   const { svg, html, count } = p;
   const { nodes, edges } = p.view.map;
-  const WIDTH = 1000, MARGIN = 2, NODE_WIDTH = 190, NODE_HEIGHT = 30, ROW = 50, TOP = 34;
+  const MARGIN = 2, NARROWEST = 680, NODE_HEIGHT = 30, ROW = 50, TOP = 34;
   const TITLES = { client: "Clients", alb: "Load balancer", backend: "Backends" };
 
-  function draw() {
+  function draw(available) {
+    const width = Math.max(available, NARROWEST);
+    const nodeWidth = width < 900 ? 124 : 190;
     const kinds = ["client", "alb", "backend"].filter((kind) => nodes[kind].length);
     if (!kinds.length) return html("p", { class: "quiet" }, "No connection to draw.");
     const rows = Math.max(...kinds.map((kind) => nodes[kind].length));
     const height = TOP + rows * ROW + 6;
     const at = {};
     kinds.forEach((kind, column) => {
-      const x = MARGIN + (column * (WIDTH - 2 * MARGIN - NODE_WIDTH)) / Math.max(1, kinds.length - 1);
+      const x = MARGIN + (column * (width - 2 * MARGIN - nodeWidth)) / Math.max(1, kinds.length - 1);
       const gap = (rows * ROW) / nodes[kind].length;
       at[kind] = nodes[kind].map((node, n) => ({ x, y: TOP + gap * (n + 0.5), node }));
     });
     const picture = svg("svg", {
-      viewBox: `0 0 ${WIDTH} ${height}`, width: "100%", role: "img", "aria-label": describe(),
+      viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": describe(),
     });
-    picture.style.minWidth = "640px";
     const labels = svg("g", {});
-    for (const edge of edges) drawEdge(picture, labels, edge, ends(edge, at));
+    for (const edge of edges) drawEdge(picture, labels, edge, ends(edge, at), nodeWidth);
     picture.append(labels);
-    for (const kind of kinds) drawNodes(picture, kind, at[kind]);
+    for (const kind of kinds) drawNodes(picture, kind, at[kind], nodeWidth);
     return picture;
   }
 
@@ -37,19 +38,21 @@
 
   const busiest = Math.max(1, ...edges.map((edge) => edge.exchanges || edge.connections));
 
-  function drawEdge(picture, labels, edge, [from, to]) {
-    const [x1, x2] = [from.x + NODE_WIDTH, to.x];
-    const middle = (x1 + x2) / 2;
+  function drawEdge(picture, labels, edge, [from, to], nodeWidth) {
+    const [x1, x2] = [from.x + nodeWidth, to.x];
+    const outer = edge.leg === "backend"; // labels stand at the outer ends, where edges lie apart and level
+    const level = Math.min(130, (x2 - x1) * 0.75);
+    const [start, end] = outer ? [x1, x2 - level] : [x1 + level, x2];
+    const bend = outer ? start + (end - start) / 3 : end - (end - start) / 3;
     const share = Math.log1p(edge.exchanges || edge.connections) / Math.log1p(busiest);
     picture.append(
       svg("path", {
         class: edge.failed ? "edge bad" : "edge",
-        d: `M${x1} ${from.y} C${middle} ${from.y} ${middle} ${to.y} ${x2} ${to.y}`,
+        d: `M${x1} ${from.y}H${start}C${bend} ${from.y} ${bend} ${to.y} ${end} ${to.y}H${x2}`,
         "stroke-width": (1 + 4 * share).toFixed(1),
       }, svg("title", {}, `${from.node.name} to ${to.node.name}: ${facts(edge)}`)),
     );
     if (edge.failed || edges.length <= 12) {
-      const outer = edge.leg === "backend"; // labels stand at the outer ends, where edges lie apart
       const place = outer ? { x: x2 - 8, "text-anchor": "end" } : { x: x1 + 8, "text-anchor": "start" };
       const y = outer ? to.y : from.y;
       const asked = edge.exchanges ? plural(edge.exchanges, "request") : plural(edge.connections, "connection");
@@ -70,16 +73,17 @@
 
   const lossOf = (edge) => `${((100 * edge.retransmissions) / (edge.packets || 1)).toFixed(1)} %`;
 
-  function drawNodes(picture, kind, places) {
+  function drawNodes(picture, kind, places, nodeWidth) {
     picture.append(svg("text", { class: "strong", x: places[0].x, y: 16 }, TITLES[kind]));
     places.forEach(({ x, y, node }, n) => {
       const failing = edges.some((edge) => edge.failed && touches(edge, kind, n));
-      const short = node.name.length > 28 ? node.name.slice(0, 27) + "…" : node.name;
+      const most = Math.floor((nodeWidth - 8) / 6.6);
+      const short = node.name.length > most ? node.name.slice(0, most - 1) + "…" : node.name;
       picture.append(
         svg("rect", {
-          class: failing ? "node bad" : "node", x, y: y - NODE_HEIGHT / 2, width: NODE_WIDTH, height: NODE_HEIGHT, rx: 5,
+          class: failing ? "node bad" : "node", x, y: y - NODE_HEIGHT / 2, width: nodeWidth, height: NODE_HEIGHT, rx: 5,
         }),
-        svg("text", { x: x + NODE_WIDTH / 2, y: y + 4, "text-anchor": "middle" }, short, svg("title", {}, node.name)),
+        svg("text", { x: x + nodeWidth / 2, y: y + 4, "text-anchor": "middle" }, short, svg("title", {}, node.name)),
       );
     });
   }
@@ -124,7 +128,17 @@
       })));
   }
 
-  document.getElementById("map-picture").append(draw());
+  const place = document.getElementById("map-picture");
+  let drawnFor = 0;
+  const redraw = () => {
+    const width = p.paper.width || place.clientWidth;
+    if (!width || width === drawnFor) return;
+    drawnFor = width;
+    place.replaceChildren(draw(width));
+  };
+  redraw();
+  new ResizeObserver(redraw).observe(place);
+  p.onPaper(redraw);
   document.getElementById("map-table").append(table());
   document.getElementById("map-details").open = edges.length > 12 && edges.length <= 24; // what the picture does not say
 })(pcapdiag);

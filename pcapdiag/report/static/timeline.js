@@ -31,19 +31,20 @@
     const inner = p.html("div", { role: "img", "aria-label": `${title}: ${summaryOf(series, unit)}` });
     figure.append(inner);
     place.append(figure);
-    // Stacked: each series is drawn as the sum of itself and those below it, the highest first.
-    const stacked = series.map((_, n) => times.map((_, at) => sum(series.slice(n), at)));
+    // Stacked: each series is drawn as the sum of itself and those below it, the highest first; nothing where it
+    // has nothing, for its edge would shine through the bar before it.
+    const stacked = series.map((one, n) => times.map((_, at) => (one.values[at] ? sum(series.slice(n), at) : null)));
     const bars = uPlot.paths.bars({ size: [0.9, 60], align: 1 });
     charts.push(p.chart.make(inner, {
       height,
       tzDate: p.chart.utc,
-      cursor: { sync: { key: "timeline" }, drag: { x: true, y: false }, points: { show: false } },
+      cursor: { dataIdx: (u, one, at) => at, sync: { key: "timeline" }, drag: { x: true, y: false }, points: { show: false } },
       scales: { x: { range: (u, min, max) => [min ?? whole[0], max === null || max >= times[steps - 1] ? whole[1] : max] }, y: { range: (u, min, max) => [0, Math.max(max * 1.08, 1e-9)] } },
       axes: [p.chart.axis({ values: timesOfDay, space: 90 }), p.chart.axis({ size: 84, incrs: unit === plain ? WHOLE : undefined, values: (u, ticks) => ticks.map((n) => unit(n)) })],
       series: [
         { label: "UTC", value: (u, s) => (s === null ? "" : p.clock((s - begin) * 1e6).slice(0, 12)) },
         ...series.map((one) => ({
-          label: one.label, fill: () => p.colour(one.colour), stroke: () => p.colour(one.colour), width: 0, paths: bars,
+          label: one.label, colour: one.colour, filled: true, width: 0, paths: bars,
           points: { show: false }, value: (u, v, s, at) => (at === null ? "" : unit(one.values[at])),
         })),
       ],
@@ -83,19 +84,6 @@
     context.restore();
   }
 
-  function controls() {
-    const act = (label, change) => p.html("button", { type: "button", onclick: () => {
-      const { min, max } = charts[0].scales.x;
-      zoom(...change(min, max));
-    } }, label);
-    return p.html("div", { class: "controls", role: "group", "aria-label": "Zoom" },
-      act("Zoom in", (a, b) => [a + (b - a) / 4, b - (b - a) / 4]),
-      act("Zoom out", (a, b) => [a - (b - a) / 2, b + (b - a) / 2]),
-      act("Earlier", (a, b) => { const by = Math.min((b - a) / 2, a - whole[0]); return [a - by, b - by]; }),
-      act("Later", (a, b) => { const by = Math.min((b - a) / 2, whole[1] - b); return [a + by, b + by]; }),
-      act("Whole capture", () => whole));
-  }
-
   const plain = (n) => (Number.isInteger(n) ? p.count(n) : String(n));
   const WHOLE = Array.from({ length: 30 }, (_, n) => [1, 2, 5][n % 3] * 10 ** Math.floor(n / 3));
   const perStep = `per ${p.duration(Math.round(data.step_s * 1e6))}`;
@@ -107,7 +95,7 @@
   const any = names.some((name) => data.statuses[name].some(Boolean));
   const sentAgain = Object.entries(data.retransmissions);
   if (!any) place.append(p.html("p", {}, "No exchange in clear to draw."));
-  if (any || sentAgain.length) place.before(controls());
+  if (any || sentAgain.length) place.before(p.chart.zoomButtons("the timeline", whole, () => [charts[0].scales.x.min, charts[0].scales.x.max], zoom));
   if (any) add(`Exchanges ${perStep}`, series([...errors, "ok"]), 190, plain, { draw: [marks] });
   if (errors.length) add(`Errors by status ${perStep}`, series(errors), 130, plain);
   const rate = data.bytes.map((n) => n / data.step_s);
