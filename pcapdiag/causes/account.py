@@ -8,7 +8,7 @@ What the capture did not see is never counted: a connection still open at its en
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -58,6 +58,7 @@ class Account:
     failed: int
     explained: int
     unexplained: list[Unexplained]
+    rows: np.ndarray | None = field(default=None, compare=False)  # the failed exchanges
 
 
 def account_for(traffic: Traffic, claimed: np.ndarray, failed_by: np.ndarray | None = None) -> Account:
@@ -70,7 +71,7 @@ def account_for(traffic: Traffic, claimed: np.ndarray, failed_by: np.ndarray | N
     if failed_by is not None and not (traffic.exchange_leg == t.LEG_FRONTEND).any():
         failed = np.union1d(failed, np.flatnonzero(failed_by & (traffic.exchange_leg == t.LEG_BACKEND)))
     unexplained = failed[~claimed[failed]]
-    return Account(len(failed), len(failed) - len(unexplained), _groups(traffic, unexplained))
+    return Account(len(failed), len(failed) - len(unexplained), _groups(traffic, unexplained), failed)
 
 
 def failed_rows(traffic: Traffic) -> np.ndarray:

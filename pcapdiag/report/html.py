@@ -41,8 +41,13 @@ def warm_up() -> None:
     """
     global _warming
     if _warming is None:
-        _warming = threading.Thread(target=page_template, name="report template", daemon=True)
+        _warming = threading.Thread(target=_prepare, name="report template", daemon=True)
         _warming.start()
+
+
+def _prepare() -> None:
+    page_template()
+    policy(joined(STYLES), joined(SCRIPTS))
 
 
 def html_report(analysis: Analysis, redactor: Redactor | None = None) -> str:
@@ -54,7 +59,7 @@ def html_report(analysis: Analysis, redactor: Redactor | None = None) -> str:
     from pcapdiag.report.summary import leg_summaries
     from pcapdiag.report.view import view
 
-    style, script = joined(STYLES), script_text()
+    style, script = joined(STYLES), joined(SCRIPTS)
     legs = leg_summaries(analysis.traffic)
     drawn = view(analysis)
     if redactor is not None:
@@ -107,15 +112,13 @@ def visible(value: Any) -> Any:
     return printable(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
+@functools.cache
 def joined(names: tuple[str, ...]) -> str:
+    """These files as one; each of our scripts is a function body, sharing the object `pcapdiag`."""
     return "\n".join((_HERE / "static" / name).read_text("utf-8") for name in names)
 
 
-def script_text() -> str:
-    """All scripts as one; each of ours is a function body, sharing the object `pcapdiag`."""
-    return joined(SCRIPTS)
-
-
+@functools.cache
 def policy(style: str, script: str) -> str:
     """The content security policy: our style, our script, and nothing else."""
     return (

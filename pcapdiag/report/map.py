@@ -30,7 +30,7 @@ def failed_on_both_legs(analysis: Analysis) -> Failed:
     """The failed requests with the backend exchanges they led to, and connections that failed before one."""
     traffic = analysis.traffic
     errors = [finding for finding in analysis.findings if finding.severity is Severity.ERROR]
-    seen = failed_rows(traffic)
+    seen = failed_rows(traffic) if analysis.account.rows is None else analysis.account.rows
     exchanges = marked(len(traffic.exchanges), [seen, *(finding.exchanges for finding in errors)])
     peers = traffic.peer[exchanges]
     exchanges = marked(len(traffic.exchanges), [exchanges, peers[peers != t.NONE]])

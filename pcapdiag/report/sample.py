@@ -12,7 +12,7 @@ import numpy as np
 from pcapdiag import tables as t
 from pcapdiag.analysis import Analysis
 from pcapdiag.report.listing import connection_state
-from pcapdiag.report.map import Failed
+from pcapdiag.report.map import Failed, marked
 from pcapdiag.report.summary import row_numbers, span_ns
 from pcapdiag.traffic import Strings, Traffic, endpoint
 
@@ -71,11 +71,15 @@ def exchange_table(analysis: Analysis, failed: Failed) -> dict[str, Any]:
     connections = part["connection"]
     targets, target = pooled(part["target"], traffic.strings)
     hosts, host = pooled(part["host"], traffic.strings)
+    (clients, client), (servers, server) = (
+        endpoints(traffic, connections, side) for side in ("client", "server")
+    )
     columns: list[list[Any]] = [
         rows.tolist(),
         traffic.leg[connections].tolist(),
         connections.tolist(),
-        *endpoints(traffic, connections),
+        client,
+        server,
         (part["start_ns"] // 1000 - span_ns(traffic)[0] // 1000).tolist(),
         part["method"].tolist(),
         target,
@@ -95,6 +99,8 @@ def exchange_table(analysis: Analysis, failed: Failed) -> dict[str, Any]:
         owners(analysis, rows).tolist(),
     ]
     names = {
+        "client": clients,
+        "server": servers,
         "method": t.METHODS,
         "target": targets,
         "host": hosts,
@@ -113,16 +119,19 @@ def pooled(numbers: np.ndarray, strings: Strings) -> tuple[list[str], list[int]]
 
 def connection_table(traffic: Traffic, failed: Failed) -> dict[str, Any]:
     connections = traffic.connections
-    bad = np.union1d(failed.connections, traffic.exchanges["connection"][failed.exchanges])
+    on_failed = traffic.exchanges["connection"][failed.exchanges]
+    bad = marked(len(connections), (failed.connections, on_failed))
     again = np.bincount(traffic.troubles["connection"], traffic.troubles["retransmitted"], len(connections))
-    rows, how = chosen(len(connections), bad.astype("i8"), again)
+    rows, how = chosen(len(connections), bad, again)
     part = connections[rows]
+    (clients, client), (servers, server) = (endpoints(traffic, rows, side) for side in ("client", "server"))
     syn, ack = part["syn_rtt_us"], part["ack_rtt_us"]
     rtt = np.where((syn == t.NEVER) | (ack == t.NEVER), -1, syn.astype("i8") + ack)
     columns: list[list[Any]] = [
         rows.tolist(),
         traffic.leg[rows].tolist(),
-        *endpoints(traffic, rows),
+        client,
+        server,
         (part["first_ns"] // 1000 - span_ns(traffic)[0] // 1000).tolist(),
         ((part["last_ns"] - part["first_ns"]) // 1000).tolist(),
         (part["client_packets"].astype("i8") + part["server_packets"]).tolist(),
@@ -138,20 +147,15 @@ def connection_table(traffic: Traffic, failed: Failed) -> dict[str, Any]:
         ],
         np.isin(rows, bad).astype("u1").tolist(),
     ]
-    return {"columns": CONNECTION_COLUMNS, "rows": list(zip(*columns, strict=True)), **how}
+    names = {"client": clients, "server": servers}
+    return {"columns": CONNECTION_COLUMNS, "names": names, "rows": list(zip(*columns, strict=True)), **how}
 
 
-def endpoints(traffic: Traffic, connections: np.ndarray) -> tuple[list[str], list[str]]:
-    """Client and server of each connection."""
-    part = traffic.connections[connections]
-    client, server = (
-        [
-            endpoint(traffic.addresses[address], port)
-            for address, port in zip(part[side].tolist(), part[f"{side}_port"].tolist(), strict=True)
-        ]
-        for side in ("client", "server")
-    )
-    return client, server
+def endpoints(traffic: Traffic, connections: np.ndarray, side: str) -> tuple[list[str], list[int]]:
+    """The distinct clients or servers of these connections, and for each connection which of them."""
+    addresses, ports = (traffic.connections[name][connections] for name in (side, f"{side}_port"))
+    keys, which = np.unique(addresses.astype("i8") << 16 | ports, return_inverse=True)
+    return [endpoint(traffic.addresses[key >> 16], key & 0xFFFF) for key in keys.tolist()], which.tolist()
 
 
 def files_and_frames(traffic: Traffic, running: np.ndarray) -> tuple[list[int], list[int]]:
@@ -163,10 +167,11 @@ def files_and_frames(traffic: Traffic, running: np.ndarray) -> tuple[list[int], 
 
 def closed_us(traffic: Traffic, exchanges: np.ndarray) -> np.ndarray:
     """When each exchange's connection was reset, closed or last seen, after the exchange began."""
-    on = traffic.connections[exchanges["connection"]]
-    closed_ns = on["last_ns"]
+    on = exchanges["connection"]
+    closed_ns = traffic.connections["last_ns"][on]
     for name in ("client_fin_ns", "server_fin_ns", "rst_ns"):
-        closed_ns = np.where(on[name] > exchanges["start_ns"], on[name], closed_ns)
+        ended_ns = traffic.connections[name][on]
+        closed_ns = np.where(ended_ns > exchanges["start_ns"], ended_ns, closed_ns)
     return (closed_ns - exchanges["start_ns"]) // 1000
 
 
