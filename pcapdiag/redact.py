@@ -31,9 +31,15 @@ HARMLESS = (
 _IPV4 = r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\w)"
 _IPV6 = r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}(?:[0-9A-Fa-f]{1,4}|(?:\d{1,3}\.){3}\d{1,3})?(?![\w:])"
 _ADDRESS = re.compile(f"{_IPV6}|{_IPV4}")
-_QUERY = re.compile(r"\?[^\s'\"<>]*")
-_QUERY_VALUE = re.compile(r"=[^&;#]*")
+#: Up to the next space: a quote may be part of a value. Punctuation at the end may be the sentence's.
+_QUERY = re.compile(r"\?\S*?(?=['\"<>),.:]*(?:\s|$))")
+#: A start line that findings quote for being malformed: its query may hold spaces too.
+_QUOTED_QUERY = re.compile(r"(?<=')([A-Z]+ [^\s?']*)(\?.*?)(?=( HTTP/\d[^']*)?'(?:[\s.,;:)]|$))")
+#: What stands after a name's ``=``, or where no name is: such a part is a value too.
+_QUERY_VALUE = re.compile(r"(?<==)[^&;#]+|(?<=[?&;])[^=&;#]+(?=[&;#]|$)")
 _SECRET = re.compile(r"(?i)\b((?:proxy-)?authorization|(?:set-)?cookie)(\s*:\s*)[^'\"\n]*")
+_ADDRESS_BYTES = re.compile(_ADDRESS.pattern.encode())
+_USER = re.compile(r"(?<=://)[^\s/?#@'\"<>]+(?=@)")
 _START_LINE = re.compile(rb"(?:[A-Z]{3,10} [^ \r\n]* HTTP/\d|HTTP/\d)")
 _EARLIER = 131_072  # addresses of 198.18.0.0/15
 
@@ -64,7 +70,9 @@ class Redactor:
 
     def text(self, text: str) -> str:
         text = _SECRET.sub(r"\1\2*", text)
-        text = _QUERY.sub(lambda query: _QUERY_VALUE.sub("=*", query.group()), text)
+        text = _USER.sub("*", text)
+        text = _QUOTED_QUERY.sub(lambda line: line[1] + _QUERY_VALUE.sub("*", line[2]), text)
+        text = _QUERY.sub(lambda query: _QUERY_VALUE.sub("*", query.group()), text)
         return _ADDRESS.sub(lambda found: self.address(found.group()), text)
 
     def value(self, value: Any) -> Any:
@@ -131,12 +139,31 @@ def masked(payload: bytes) -> bytes:
     head, end, body = payload.partition(b"\r\n\r\n")
     start, *fields = head.split(b"\r\n")
     path, mark, query = start.partition(b"?")
-    lines = [path + mark + re.sub(rb"=([^&; ]*)", lambda m: b"=" + b"x" * len(m[1]), query)]
+    query, space, version = query.partition(b" ")
+    path = _without_addresses(re.sub(_USER.pattern.encode(), _crossed, path))
+    lines = [path + re.sub(_QUERY_VALUE.pattern.encode(), _crossed, mark + query) + space + version]
     for field in fields:
         name, colon, value = field.partition(b":")
         keep = name.strip().lower() in HARMLESS
-        lines.append(name + colon + (value if keep else re.sub(rb"[^ \t]", b"x", value)))
+        lines.append(name + colon + (_without_addresses(value) if keep else re.sub(rb"[^ \t]", b"x", value)))
     return b"\r\n".join(lines) + end + re.sub(rb"[^\r\n]", b"x", body)
+
+
+def _crossed(found: re.Match[bytes]) -> bytes:
+    return b"x" * len(found.group())
+
+
+def _without_addresses(text: bytes) -> bytes:
+    """The text with the digits of its addresses crossed out; a time of day or a version is none."""
+
+    def crossed(found: re.Match[bytes]) -> bytes:
+        try:
+            ipaddress.ip_address(found.group().decode("ascii"))
+        except ValueError:
+            return found.group()
+        return re.sub(rb"[0-9A-Fa-f]", b"x", found.group())
+
+    return _ADDRESS_BYTES.sub(crossed, text)
 
 
 def _correct_checksum(header: bytearray) -> None:

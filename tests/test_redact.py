@@ -26,6 +26,11 @@ SECRET = "/pay?card=4111&token=s3cret from 10.0.0.1, Cookie: sid=s3cret"
         ("ip.addr==10.0.0.2 && tcp.port==80", "ip.addr==198.18.0.2 && tcp.port==80"),
         ("[2001:db8:5::9]:443", "[2001:db8::3]:443"),
         ("GET /a?user=bob&x=1#f HTTP/1.1", "GET /a?user=*&x=*#f HTTP/1.1"),
+        ("/a?s3cret and /b?c&s3cret=1&d;e=2", "/a?* and /b?*&s3cret=*&*;e=*"),
+        ("is 'GET /a?k=b s3cret HTTP/1.1'.", "is 'GET /a?k=* HTTP/1.1'."),
+        ("is 'GET /a?k=b s3cr', is it?", "is 'GET /a?k=*', is it?"),
+        ("asked for '/a?user=o'neill<b>&x=1', twice", "asked for '/a?user=*&x=*', twice"),
+        ("http://bob:s3cret@10.0.0.1/a", "http://*@198.18.0.1/a"),
         ("'Authorization: Basic Zm9v'", "'Authorization: *'"),
         ("at 10:00:01.5, version 1.2.3, 502: 41", "at 10:00:01.5, version 1.2.3, 502: 41"),
     ],
@@ -49,7 +54,17 @@ def test_a_payload_keeps_its_framing_and_its_length() -> None:
     assert masked(payload) == (
         b"GET /a?k=xxxxxx HTTP/1.1\r\nHost: xxxx\r\nCookie: xxx\r\nContent-Length: 5\r\n\r\nxxxxx"
     )
+    assert masked(b"GET /a?s3cret#f HTTP/1.1\r\n\r\n") == b"GET /a?xxxxxx#f HTTP/1.1\r\n\r\n"
     assert masked(b"ret; Path=/\r\nX: y") == b"xxxx xxxxxx".replace(b" ", b"x") + b"\r\nxxxx"
+
+
+def test_a_kept_line_of_a_payload_keeps_no_address() -> None:
+    payload = (
+        b"GET http://u:pw@10.0.0.7/at/[fd00::9]?a=b HTTP/1.1\r\nVia: 1.1 10.0.0.7\r\nDate: 12:00:01\r\n\r\n"
+    )
+    assert masked(payload) == (
+        b"GET http://xxxx@xx.x.x.x/at/[xxxx::x]?a=x HTTP/1.1\r\nVia: 1.1 xx.x.x.x\r\nDate: 12:00:01\r\n\r\n"
+    )
 
 
 @pytest.mark.parametrize(
