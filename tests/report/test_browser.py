@@ -273,8 +273,11 @@ def test_what_is_sent_again_and_never_acknowledged_is_crossed_out(browser: Brows
 
 
 @pytest.mark.parametrize("width", [1400, 800, 400])
-def test_words_in_pictures_are_whole_and_do_not_cross(browser: Browser, black_hole: Path, width: int) -> None:
-    browser.open(black_hole, width)
+@pytest.mark.parametrize("page", ["black_hole", "hostile"])
+def test_words_in_pictures_are_whole_and_do_not_cross(
+    browser: Browser, request: pytest.FixtureRequest, page: str, width: int
+) -> None:
+    browser.open(request.getfixturevalue(page), width)
     crossing = browser.run("""[...document.querySelectorAll('svg')].flatMap(picture => {
       const whole = picture.getBoundingClientRect();
       const texts = [...picture.querySelectorAll('text')];

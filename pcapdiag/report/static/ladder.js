@@ -3,12 +3,12 @@
 
 (function (p) {
   const { html, svg, duration } = p;
-  const CHARACTER = 6.7, ALL_SHOWN = 60, SHEET = 240;
+  const CHARACTER = 6.7, BOLD = 7.5, ALL_SHOWN = 60, SHEET = 240;
 
   function ladder(data) {
     const packets = p.objects({ columns: data.columns, rows: data.packets });
     const figure = html("figure", {}, html("figcaption", {}, caption(data, packets)));
-    const scroll = html("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Ladder of ${data.title}` });
+    const scroll = html("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Ladder of ${data.title} from frame ${packets[0].frame} on` });
     let everything = packets.length <= ALL_SHOWN;
     const redraw = () => scroll.replaceChildren(...pictures(data, packets, everything, p.paper.width || scroll.clientWidth, p.paper.width ? SHEET : Infinity));
     p.onPaper(redraw);
@@ -145,7 +145,7 @@
     const left = packet.leg === 2 && lanes > 2 ? 1 : 0;
     const [from, to] = packet.direction ? [laneX[left + 1], laneX[left]] : [laneX[left], laneX[left + 1]];
     const place = label(Math.min(from, to), Math.max(from, to), left, laneX, narrow && lanes > 2);
-    const said = wrapped(above(packet), place.room), numbers = wrapped(tcp, place.room);
+    const said = wrapped(above(packet), place.room, BOLD), numbers = wrapped(tcp, place.room);
     const height = (said.length ? 27 + 13 * said.length : narrow ? 16 : 13) + 12 * (numbers.length - !!said.length);
     const line = y + (said.length ? 8 + 13 * said.length : 5 + 12 * numbers.length);
     const tip = line + 4, sign = Math.sign(to - from);
@@ -205,8 +205,8 @@
   }
 
   // A text's lines in this much room, broken between words; a word too long for a line is broken too.
-  function wrapped(text, room) {
-    const most = Math.max(8, Math.floor(room / CHARACTER));
+  function wrapped(text, room, character = CHARACTER) {
+    const most = Math.max(8, Math.floor(room / character));
     const lines = [];
     let line = "";
     for (const word of text.split(" ").flatMap((w) => pieces(w, most))) {

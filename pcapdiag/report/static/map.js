@@ -4,14 +4,16 @@
 (function (p) {
   const { svg, html, count } = p;
   const { nodes, edges } = p.view.map;
-  const MARGIN = 2, NARROWEST = 680, NODE_HEIGHT = 30, ROW = 50, TOP = 34;
+  const MARGIN = 2, NARROWEST = 680, LABEL = 150, CHARACTER = 6.6, NODE_HEIGHT = 30, ROW = 50, TOP = 34;
   const TITLES = { client: "Clients", alb: "Load balancer", backend: "Backends" };
 
   function draw(available) {
     const width = Math.max(available, NARROWEST);
-    const nodeWidth = width < 900 ? 124 : 190;
     const kinds = ["client", "alb", "backend"].filter((kind) => nodes[kind].length);
     if (!kinds.length) return html("p", { class: "quiet" }, "No connection to draw.");
+    const longest = Math.max(...kinds.flatMap((kind) => nodes[kind].map((node) => node.name.length)));
+    const room = (width - 2 * MARGIN - LABEL * (kinds.length - 1)) / kinds.length;
+    const nodeWidth = Math.min(Math.max(120, longest * CHARACTER + 16), room);
     const rows = Math.max(...kinds.map((kind) => nodes[kind].length));
     const height = TOP + rows * ROW + 6;
     const at = {};
@@ -77,13 +79,13 @@
     picture.append(svg("text", { class: "strong", x: places[0].x, y: 16 }, TITLES[kind]));
     places.forEach(({ x, y, node }, n) => {
       const failing = edges.some((edge) => edge.failed && touches(edge, kind, n));
-      const most = Math.floor((nodeWidth - 8) / 6.6);
-      const short = node.name.length > most ? node.name.slice(0, most - 1) + "…" : node.name;
+      const most = Math.floor((nodeWidth - 8) / CHARACTER); // of long names both ends, for they differ in the last
+      const cut = node.name.length > most ? `${node.name.slice(0, most / 2)}…${node.name.slice(1 - most / 2)}` : node.name;
       picture.append(
         svg("rect", {
           class: failing ? "node bad" : "node", x, y: y - NODE_HEIGHT / 2, width: nodeWidth, height: NODE_HEIGHT, rx: 5,
         }),
-        svg("text", { x: x + nodeWidth / 2, y: y + 4, "text-anchor": "middle" }, short, svg("title", {}, node.name)),
+        svg("text", { x: x + nodeWidth / 2, y: y + 4, "text-anchor": "middle" }, cut, svg("title", {}, node.name)),
       );
     });
   }

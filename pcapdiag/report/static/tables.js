@@ -6,6 +6,7 @@
   const LEGS = ["", "frontend", "backend"];
 
   function said(table, things) {
+    if (table.total === 1) return `The only ${things.slice(0, -1)}.`;
     if (table.shown >= table.total) return `All ${count(table.total)} ${things}.`;
     return `${count(table.shown)} of ${count(table.total)} ${things}: ${count(table.failed_shown)} of ${count(table.failed)} failed ones, ` +
       `the ${count(table.slow)} ${things === "exchanges" ? "slowest" : "with most retransmissions"}, and the rest picked evenly over the capture.`;

@@ -61,7 +61,7 @@
   }
 
   function waterfall(row, scale) {
-    const width = innerWidth < 760 ? 170 : 420;
+    const width = innerWidth < 760 ? 170 : innerWidth < 1000 ? 250 : 420;
     const peer = row.peer === null ? null : byNumber.get(row.peer);
     const offset = peer ? peer.start_us - row.start_us : 0;
     const drawn = peer && offset >= 0 && offset <= scale;
