@@ -194,14 +194,19 @@ def test_what_only_informs_has_no_ladder(tmp_path: Path) -> None:
 )
 def test_a_ladder_reads_as_tshark_s_packet_list(name: str) -> None:
     capture = CAPTURES / name
-    fields = ("frame.number", "tcp.seq", "tcp.ack", "tcp.len", "tcp.window_size", "frame.time_epoch")
+    fields = (
+        "frame.number", "tcp.seq", "tcp.ack", "tcp.len", "tcp.window_size", "tcp.flags", "tcp.srcport",
+        "frame.time_epoch",
+    )  # fmt: skip
     chosen = [part for field in fields for part in ("-e", field)]
     command = ["tshark", "-r", str(capture), "-Y", "tcp && !icmp", "-T", "fields", *chosen]
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
 
     def numbers_of(line: str) -> list[int]:
         *numbers, epoch = line.split("\t")[1:]
-        return [*(int(n or 0) for n in numbers), int(epoch.replace(".", "")[:16])]
+        values = [int(n or "0", 0) for n in numbers]
+        from_server = int(values.pop() in (80, 8080))  # the ports that listen in these captures
+        return [*values, from_server, int(epoch.replace(".", "")[:16])]
 
     theirs = {int(line.split("\t")[0]): numbers_of(line) for line in listed}
     analysis = analyze(capture)
@@ -211,5 +216,15 @@ def test_a_ladder_reads_as_tshark_s_packet_list(name: str) -> None:
         for row in rows(ladder)
     ]
     assert len(found) > 20
-    ours = {row["frame"]: [row["seq"], row["ack"], row["length"], row["window"], us] for row, us in found}
+    bits = {name: 1 << n for n, name in enumerate(("FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR"))}
+    names = ("seq", "ack", "length", "window")
+    ours = {
+        row["frame"]: [
+            *(row[name] for name in names),
+            sum(bits[flag] for flag in row["flags"].split(",")),
+            row["direction"],
+            us,
+        ]
+        for row, us in found
+    }
     assert ours == {frame: theirs[frame] for frame in ours}
