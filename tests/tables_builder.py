@@ -29,6 +29,7 @@ class TrafficBuilder:
         self.troubles: list[dict[str, Any]] = []
         self.events: list[dict[str, Any]] = []
         self.legs: list[int] = []
+        self.decrypted: list[int] = []  # connections that a key log opened
         self.addresses: list[str] = []
         self.strings: list[str] = [""]
         self.servers: list[str] = [""]
@@ -134,6 +135,7 @@ class TrafficBuilder:
             counters={},
             leg=np.array(self.legs, "u1"),
             peer=np.full(len(self.exchanges), t.NONE, "u4"),
+            decrypted=np.isin(np.arange(len(self.connections)), self.decrypted),
         )
 
     def _chain(self, connection: int, row: int) -> None:

@@ -52,6 +52,7 @@ class Connection:
     def __init__(self, client: "Client", sock: socket.socket) -> None:
         self.client, self.sock = client, sock
         self.name = "{}:{} > {}:{}".format(*sock.getsockname()[:2], *sock.getpeername()[:2])
+        client.opened[self.name] = time.time()
         self.rebind()
 
     def rebind(self) -> None:
@@ -106,6 +107,13 @@ class Connection:
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, seconds)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, seconds)
 
+    def say_goodbye(self) -> None:
+        """End TLS by close_notify, without waiting for the other side's."""
+        assert isinstance(self.sock, ssl.SSLSocket)
+        self.sock.setblocking(False)
+        with contextlib.suppress(ssl.SSLError):
+            self.sock.unwrap()
+
     def half_close(self) -> None:
         self.sock.shutdown(socket.SHUT_WR)
 
@@ -124,6 +132,7 @@ class Client:
     def __init__(self, host: Host, target: tuple[str, int], host_header: str = "shop.example.com") -> None:
         self.host, self.target, self.host_header = host, target, host_header
         self.outcomes: list[Outcome] = []
+        self.opened: dict[str, float] = {}
         self._lock = threading.Lock()
 
     def log(self, outcome: Outcome) -> None:

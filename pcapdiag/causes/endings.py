@@ -262,6 +262,13 @@ def answer_ns(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     return np.where(exchanges["response_start_us"] == t.NEVER, 0, began_ns)
 
 
+def response_end_ns(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """When the last byte of each response came; 0 where none did."""
+    exchanges = traffic.exchanges[rows]
+    ended_ns = exchanges["start_ns"] + exchanges["response_end_us"].astype("i8") * 1000
+    return np.where(exchanges["response_end_us"] == t.NEVER, 0, ended_ns)
+
+
 def answered_before_close(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     """Whether each response had begun when its connection's first FIN or RST was sent."""
     began_ns, closed_ns = answer_ns(traffic, rows), close_ns(traffic, rows)

@@ -83,6 +83,11 @@ def left_early(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     unread = (connections["server_acked"] < connections["server_bytes"]) & (
         connections["client_close_acked"] < (connections["server_bytes"] & 0xFFFFFFFF)
     )
+    # TLS and HTTP/2 add bytes of their own after a response (close_notify, a last empty frame): that those
+    # went unread tells nothing, so there the response itself must have come after the close.
+    if len(traffic.decrypted):
+        late = endings.response_end_ns(traffic, rows) > endings.close_ns(traffic, rows)
+        unread &= late | ~traffic.decrypted[exchanges["connection"]]
     # In the middle of a response: a half-closed client would have had the rest of it.
     return first & np.where(whole, reset & unread, reset | ended)
 

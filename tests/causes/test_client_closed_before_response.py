@@ -59,6 +59,20 @@ def test_an_answer_to_a_client_that_is_gone_is_read_by_nobody() -> None:
     assert story.only(client_closed_before_response).count == 1
 
 
+@pytest.mark.parametrize(("takes_s", "is_silent"), [(0.4, True), (1.2, False)])
+def test_through_tls_only_a_response_after_the_close_was_read_by_nobody(
+    takes_s: float, is_silent: bool
+) -> None:
+    """The last bytes of the server, unread, may be its close_notify or an empty frame of HTTP/2."""
+    story = Story()
+    front = story.asked(status=200, takes_s=takes_s)
+    story.fin(front, by=CLIENT, after_s=0.5, acked=0)
+    story.reset(front, by=CLIENT, after_s=1.2)
+    story.tables.connections[0]["server_acked"] = 0
+    story.tables.decrypted = [0]
+    assert story.silent(client_closed_before_response) == is_silent
+
+
 def test_half_close_is_no_fault() -> None:
     story = Story()
     front = story.asked(status=200, takes_s=0.3)

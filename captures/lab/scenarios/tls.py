@@ -2,10 +2,12 @@
 
 import shutil
 import ssl
+import time
 
 from captures.lab import certificates
 from captures.lab.backends import answers
-from captures.lab.bench import ALB_FRONT
+from captures.lab.bench import ALB_FRONT, CLIENT
+from captures.lab.client import Outcome
 from captures.lab.lab import Lab
 from captures.lab.network import run
 from captures.lab.scenario import scenario
@@ -15,6 +17,8 @@ BROKEN = {
     "/faulty/503": answers("503 Service Unavailable"),
 }
 KEYS = "keys.log"
+# What curl writes of each request.
+SAYS = "%{local_port} %{http_version} %{http_code} %{time_total} %{url}\\n"
 
 
 def _serve(lab: Lab, protocols: str = "") -> None:
@@ -47,10 +51,7 @@ def _browse(lab: Lab) -> None:
 
 def _keep_keys(lab: Lab) -> None:
     """The key log lies beside the captures, and their expectations name it."""
-    log = lab.scenario.file(lab.scenario.vantages[0]).with_name(f"{lab.scenario.case}.{KEYS}")
-    log.parent.mkdir(exist_ok=True)
-    shutil.copyfile(lab.folder / KEYS, log)
-    lab.extra["tls_keylog"] = log.name
+    lab.extra["tls_keylog"] = lab.keep_beside(lab.folder / KEYS)
 
 
 @scenario("500 and 503 inside TLS 1.3 and 1.2; the client's key log opens them", "client alb")
@@ -75,15 +76,51 @@ def keys_inside(lab: Lab) -> None:
 
 @scenario("500 and 503 on one HTTP/2 connection, among requests that succeed", "client")
 def http2_key_log(lab: Lab) -> None:
-    """curl writes the key log and asks by HTTP/2, several requests on one connection; count: its script."""
+    """curl writes the key log and asks by HTTP/2, on one connection; count: 5xx in curl's own log."""
     _serve(lab, " http2")
     paths = ["/", *BROKEN, "/api/items", *BROKEN, "/style.css"]
+    client = lab.client((ALB_FRONT, 443))
     with lab.recording():
-        lab.client_host.run(
+        said = lab.client_host.run(
             "env", f"SSLKEYLOGFILE={lab.folder / KEYS}", "curl", "--http2", "--silent", "--show-error",
-            "--cacert", str(lab.folder / "shop.example.com.crt"),
+            "--cacert", str(lab.folder / "shop.example.com.crt"), "--write-out", SAYS,
             "--connect-to", f"shop.example.com:443:{ALB_FRONT}:443",
             *(part for path in paths for part in ("-o", "/dev/null", f"https://shop.example.com{path}")),
         )  # fmt: skip
+    ended = time.time()
+    for line in said.splitlines():
+        port, version, status, seconds, url = line.split()
+        connection, path = f"{CLIENT}:{port} > {ALB_FRONT}:443", url.removeprefix("https://shop.example.com")
+        outcome = Outcome(ended, connection, f"GET {path} HTTP/{version}", int(status), None, float(seconds))
+        outcome.note = "fault" if path in BROKEN else "healthy"
+        client.log(outcome)
+    if lab.count(200, note="healthy") != 3 or len({o.connection for o in lab.outcomes()}) != 1:
+        raise RuntimeError(f"not one connection with three healthy requests: {said}")
     _keep_keys(lab)
-    lab.expect("backend-error-status", sum(path in BROKEN for path in paths))
+    lab.expect("backend-error-status", lab.count(500) + lab.count(503))
+
+
+@scenario(
+    "clients that close without waiting for HAProxy's close_notify: RST answers it; all were answered",
+    "client",
+)
+def near_miss_unread_goodbye(lab: Lab) -> None:
+    """Each client has its whole answers, says close_notify, and closes at once; the key log opens all."""
+    lab.site()
+    certificate = certificates.make(lab.folder, "shop.example.com")
+    lab.haproxy(listen=[f"{ALB_FRONT}:443 ssl crt {certificate}"])
+    # So long is the way that the close is there before the answer to the goodbye.
+    lab.network.shape(lab.client_host, delay_s=0.01)
+    client = lab.client((ALB_FRONT, 443))
+    with lab.recording():
+        for version in certificates.VERSIONS * 2:
+            connection = client.connect(tls=_trusting(lab, version))
+            for path in ("/", "/api/items"):
+                connection.request(path, note="healthy")
+            connection.say_goodbye()
+            connection.close()
+            time.sleep(0.05)
+    if any(not o.ok for o in lab.outcomes()):
+        raise RuntimeError("a healthy request failed")
+    _keep_keys(lab)
+    lab.check(f"tcp.flags.reset == 1 && ip.dst == {ALB_FRONT}", 4)
