@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 
 import pcapdiag
+from captures.lab import readme
+from captures.lab.lab import MAX_BYTES
+from captures.lab.scenario import all_scenarios
 from pcapdiag.causes.catalogue import catalogue
 
 CAPTURES = Path(__file__).resolve().parent.parent / "captures"
@@ -96,3 +99,19 @@ def test_every_cause_has_a_capture_that_shows_it_and_a_near_miss(name: str) -> N
     assert shown, f"no capture shows {name}"
     misses = [p for p in (CAPTURES / name).glob("near-miss-*.expected.json") if p not in shown]
     assert misses, f"no near miss of {name}"
+
+
+def test_the_table_of_captures_is_up_to_date() -> None:
+    assert (CAPTURES / "README.md").read_text() == readme.render(), "run python -m captures.lab --readme"
+
+
+def test_every_scenario_of_the_lab_has_its_captures_and_no_capture_is_left_over() -> None:
+    recorded = {found.file(vantage) for found in all_scenarios() for vantage in found.vantages}
+    assert recorded == {capture_of(expectation) for expectation in EXPECTATIONS}
+
+
+def test_every_capture_is_small_and_has_its_logs_beside_it() -> None:
+    for found in all_scenarios():
+        assert all(found.file(vantage).stat().st_size <= MAX_BYTES for vantage in found.vantages)
+        for log in ("client", "access"):
+            assert (found.folder / f"{found.case}.{log}.log").stat().st_size, found.name

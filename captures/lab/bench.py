@@ -31,9 +31,9 @@ Pools = dict[str, list[str]]
 class Bench:
     """Client, load balancer and backends, on a network that can be made to fail."""
 
-    def __init__(self) -> None:
+    def __init__(self, probes: bool = True) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="pcapdiag-lab-"))
-        self.network = Network()
+        self.network = Network(probes)
         self.clients: list[Client] = []
         self.balancer: Balancer | None = None
         self.balancer_log = self.folder
@@ -151,8 +151,10 @@ class Bench:
         self.balancer = BALANCERS[kind](pools=pools, listen=listen, **options)
         program = self.start(self.alb, *self.balancer.command(self.folder), log="balancer.out")
         self.wait_for_port(self.alb, int(listen[0].split()[0].rpartition(":")[2]), program)
-        # HAProxy logs to its standard output.
-        self.balancer_log = self.folder / ("access.log" if kind == "nginx" else "balancer.out")
+        self.balancer_log = self.folder / self.balancer.log
+        if logger := self.balancer.logger(self.folder):
+            self.start(self.alb, *logger)
+            wait_for(self.balancer_log.exists, "the load balancer's log", limit_s=5)
 
     # Traffic
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import shutil
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from captures.lab.bench import ALB_BACK, ALB_FRONT, FAULTY, Bench
 from captures.lab.client import Outcome, write_log
+from captures.lab.logged import disagreement
 from captures.lab.network import Host
 from captures.lab.recorder import Recording, count_packets
 
@@ -17,8 +19,7 @@ if TYPE_CHECKING:
     from captures.lab.scenario import Scenario
 
 MAX_BYTES = 300_000
-# A FIN is probed again after two round trips, here less than a delayed ACK: that is no loss.
-ACCIDENTS = "tcp.analysis.retransmission && !(tcp.flags.fin == 1 && tcp.len == 0)"
+ACCIDENTS = "tcp.analysis.retransmission"
 PLACES = {
     "alb": "the ALB's host (both legs)",
     "client": "the client's host",
@@ -36,15 +37,19 @@ class Lab(Bench):
     """
 
     def __init__(self, scenario: "Scenario") -> None:
-        super().__init__()
+        super().__init__(probes=scenario.retransmits)
         self.scenario = scenario
         self.expected: dict[str, list[dict[str, Any]]] = {vantage: [] for vantage in scenario.vantages}
         self.extra: dict[str, Any] = {}
         # tshark gives up on a damaged file, so it cannot check one.
         self.unreadable = False
+        # The recording is meant to hold less than the client's log: that is its case.
+        self.partial = False
         # The vantage analysed together with the first, when its file alone is not the case.
         self.partner: str | None = None
         self._notes: list[str] = []
+        self._beside: dict[str, Path] = {}
+        self._began = 0.0
         self._recordings: dict[str, Recording] = {}
         self._checks: list[tuple[str, int, int | None, str]] = []
 
@@ -60,6 +65,8 @@ class Lab(Bench):
             # Each host's files carry its role, so all may lie in one folder.
             host = self._host(vantage)
             self._recordings[vantage] = Recording(host, self.folder, options, any_interface, lossy)
+        self._began = time.time()
+        self.partial |= lossy
         yield
         for vantage, recording in self._recordings.items():
             recording.stop(self.recorded(vantage))
@@ -121,6 +128,12 @@ class Lab(Bench):
         """One more sentence for the expectation's ``how``."""
         self._notes.append(sentence)
 
+    def keep_beside(self, path: Path) -> str:
+        """Keep this file beside the captures, too; the name it will have."""
+        name = f"{self.scenario.case}.{path.name}"
+        self._beside[name] = path
+        return name
+
     def check(self, display_filter: str, at_least: int = 1, at_most: int | None = None, at: str = "") -> None:
         """tshark must match this many packets of the recording."""
         self._checks.append((display_filter, at_least, at_most, at or self.scenario.vantages[0]))
@@ -159,18 +172,32 @@ class Lab(Bench):
                 raise RuntimeError(
                     f"{vantage}: {found} packets match {display_filter!r}, not {at_least}..{at_most}"
                 )
+        if not self.partial:
+            self._compare_with_log()
+
+    def _compare_with_log(self) -> None:
+        """Wherever clients' packets were recorded, the answers they logged must be."""
+        opened = {name for c in self.clients for name, seen in c.opened.items() if seen >= self._began}
+        for vantage in self.scenario.vantages:
+            if vantage == "backend":
+                continue
+            if why := disagreement(self.recorded(vantage), self.outcomes(), opened):
+                raise RuntimeError(f"{vantage}: {why}")
 
     def keep(self) -> None:
-        """Move the recording into place with its expectation and logs."""
+        """Move the recording into place with its expectation and logs: all of it, or nothing."""
+        folder, case = self.scenario.folder, self.scenario.case
+        for vantage in self.scenario.vantages:
+            size = self.recorded(vantage).stat().st_size
+            if size > MAX_BYTES:
+                raise RuntimeError(f"{self.scenario.file(vantage).name} is {size} bytes, over {MAX_BYTES}")
+        folder.mkdir(exist_ok=True)
         for vantage in self.scenario.vantages:
             target = self.scenario.file(vantage)
-            target.parent.mkdir(exist_ok=True)
-            recorded = self.recorded(vantage)
-            if recorded.stat().st_size > MAX_BYTES:
-                raise RuntimeError(f"{target.name} is {recorded.stat().st_size} bytes, over {MAX_BYTES}")
-            shutil.copyfile(recorded, target)
+            shutil.copyfile(self.recorded(vantage), target)
             self._write_expectation(vantage, target)
-        folder, case = self.scenario.folder, self.scenario.case
+        for name, path in self._beside.items():
+            shutil.copyfile(path, folder / name)
         if self.balancer is not None:
             shutil.copyfile(self.balancer_log, folder / f"{case}.access.log")
         write_log(sorted(self.outcomes(), key=lambda o: o.time), folder / f"{case}.client.log")

@@ -7,6 +7,7 @@ from captures.lab.scenario import scenario
 @scenario("a snap length of 96: HTTP heads are cut after a few words; no request failed")
 def haproxy_snaplen_96(lab: Lab) -> None:
     """tcpdump -s 96."""
+    lab.partial = True
     lab.site()
     lab.haproxy()
     with lab.recording("-s", "96"), lab.healthy_traffic():
