@@ -1,7 +1,13 @@
-"""The load balancers: nginx set up as Alibaba's ALB, HAProxy set up as AWS's, with timeouts scaled down."""
+"""The load balancers: nginx set up as Alibaba's ALB, HAProxy set up as AWS's, with timeouts scaled down.
+
+Apache and Varnish, as they come, stand in modules of their own.
+"""
 
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from captures.lab.apache import Apache
+from captures.lab.varnish import Varnish
 
 ALIBABA_LOG = (
     '{"time":"$time_iso8601","client_ip":"$remote_addr","client_port":$remote_port,"request":"$request",'
@@ -52,6 +58,7 @@ class Nginx:
     pool_options: dict[str, str] = field(default_factory=dict)
     scheme: str = "http"
     name: str = field(default="nginx", init=False)
+    log: str = field(default="access.log", init=False)
 
     def command(self, folder: Path) -> list[str]:
         upstreams = "\n".join(
@@ -72,6 +79,10 @@ class Nginx:
         path = folder / "nginx.conf"
         path.write_text(config)
         return ["nginx", "-p", str(folder), "-c", str(path), "-e", str(folder / "start.log")]
+
+    def logger(self, _folder: Path) -> list[str]:
+        """It writes its log itself."""
+        return []
 
 
 def _ms(seconds: float) -> int:
@@ -139,6 +150,7 @@ class Haproxy:
     tuning: str = ""
     server_options: str = ""
     name: str = field(default="haproxy", init=False)
+    log: str = field(default="balancer.out", init=False)  # it logs to its standard output
 
     def command(self, folder: Path) -> list[str]:
         rules = "\n".join(
@@ -163,6 +175,10 @@ class Haproxy:
         path.write_text(config)
         return ["haproxy", "-db", "-f", str(path)]
 
+    def logger(self, _folder: Path) -> list[str]:
+        """It writes its log itself."""
+        return []
+
     def _page(self, code: int) -> int:
         return self.connect_failure if code == 503 else code
 
@@ -177,5 +193,10 @@ def aws_page(reason: str) -> bytes:
     return f"HTTP/1.1 {reason}\r\n{fields}Connection: close\r\n\r\n{body}".encode()
 
 
-Balancer = Nginx | Haproxy
-BALANCERS: dict[str, type[Balancer]] = {"nginx": Nginx, "haproxy": Haproxy}
+Balancer = Nginx | Haproxy | Apache | Varnish
+BALANCERS: dict[str, type[Balancer]] = {
+    "nginx": Nginx,
+    "haproxy": Haproxy,
+    "apache": Apache,
+    "varnish": Varnish,
+}

@@ -10,7 +10,7 @@ from captures.lab.scenario import scenario
 REFUSALS = f"tcp.flags.reset == 1 && tcp.seq == 1 && ip.src == {FAULTY}"
 
 
-def _ask(lab: Lab, balancer: str, requests: int = 4) -> None:
+def _ask(lab: Lab, balancer: str, requests: int = 4, status: int = 502) -> None:
     lab.balance(balancer)
     client = lab.client()
     with lab.recording(), lab.healthy_traffic():
@@ -19,7 +19,7 @@ def _ask(lab: Lab, balancer: str, requests: int = 4) -> None:
             time.sleep(0.1)
     lab.expect(
         "backend-connect-refused",
-        lab.count(status=502, note="fault"),
+        lab.count(status=status, note="fault"),
         at="alb backend" if "backend" in lab.scenario.vantages else "alb",
     )
 
@@ -40,6 +40,24 @@ def haproxy_not_listening(lab: Lab) -> None:
     lab.backend(FAULTY)
     _ask(lab, "haproxy")
     lab.check(REFUSALS, 4, 4)
+
+
+@scenario("the service is stopped: RST answers each SYN, and Apache sends a 503 of its own")
+def apache_not_listening(lab: Lab) -> None:
+    """No server runs on 10.0.1.22; Apache tries it each time; count: 503s in the client's log."""
+    lab.site()
+    lab.backend(FAULTY)
+    _ask(lab, "apache", status=503)
+    lab.check(REFUSALS, 4, 4)
+
+
+@scenario("the service is stopped: Varnish sends 503, and for some requests does not even try")
+def varnish_not_listening(lab: Lab) -> None:
+    """No server runs on 10.0.1.22; after a refusal Varnish rests a while; count: 503s in the client's log."""
+    lab.site()
+    lab.backend(FAULTY)
+    _ask(lab, "varnish", 6, status=503)
+    lab.check(REFUSALS, 2, 5)
 
 
 @scenario("the backend's firewall rejects with ICMP administratively prohibited")

@@ -46,6 +46,14 @@ def nginx_before_response(lab: Lab) -> None:
     lab.check(f"tcp.flags.reset == 1 && ip.src == {FAULTY}", 3, 3)
 
 
+@scenario("a server process dies on some requests: RST in place of an answer, 503 from Varnish")
+def varnish_before_response(lab: Lab) -> None:
+    """The server resets after reading the request and 50 ms; count: 503s in the client's log."""
+    _record(lab, "varnish", {"/faulty/crash": after(0.05, resets)}, 3)
+    lab.expect("backend-reset", lab.count(status=503, note="fault"))
+    lab.check(f"tcp.flags.reset == 1 && ip.src == {FAULTY}", 3)
+
+
 @scenario("RST in the middle of the body: the client got 200 and a cut body")
 def nginx_mid_response(lab: Lab) -> None:
     """The server sends 1,200 of 5,000 body bytes and resets; count: cut responses in the client's log."""

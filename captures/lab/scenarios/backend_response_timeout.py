@@ -9,7 +9,7 @@ from captures.lab.scenario import scenario
 GIVE_UP_S = 2.0
 
 
-def _wait(lab: Lab, balancer: str) -> None:
+def _wait(lab: Lab, balancer: str, status: int = 504) -> None:
     lab.site()
     lab.faulty({"/faulty/stuck": after(GIVE_UP_S + 1)})
     lab.balance(balancer, response_timeout_s=GIVE_UP_S)
@@ -22,7 +22,7 @@ def _wait(lab: Lab, balancer: str) -> None:
     lab.note(f"The load balancer's response timeout was {GIVE_UP_S:g} s.")
     at = " ".join(v for v in lab.scenario.vantages if v != "client")
     lab.expect(
-        "backend-response-timeout", lab.count(status=504, note="fault"), at=at, waited_s=(GIVE_UP_S, 0.2)
+        "backend-response-timeout", lab.count(status=status, note="fault"), at=at, waited_s=(GIVE_UP_S, 0.2)
     )
 
 
@@ -36,6 +36,18 @@ def nginx_stuck(lab: Lab) -> None:
 def haproxy_stuck(lab: Lab) -> None:
     """The server thinks for 3 s; count: 504s in the client's log."""
     _wait(lab, "haproxy")
+
+
+@scenario("a backend that never answers some requests: 502 by Apache after 2 s")
+def apache_stuck(lab: Lab) -> None:
+    """The server thinks for 3 s; count: 502s in the client's log."""
+    _wait(lab, "apache", status=502)
+
+
+@scenario("a backend that never answers some requests: 503 by Varnish after 2 s")
+def varnish_stuck(lab: Lab) -> None:
+    """The server thinks for 3 s; count: 503s in the client's log."""
+    _wait(lab, "varnish", status=503)
 
 
 @scenario("a backend whose every answer takes 1.2 s, under the timeout: slow by nature, and it answers")

@@ -174,6 +174,40 @@ def haproxy_mix(lab: Lab) -> None:
     lab.check('http.user_agent contains "ELB-HealthChecker"', 4)
 
 
+@scenario("every ordinary thing through Apache's mod_proxy_balancer")
+def apache_mix(lab: Lab) -> None:
+    """Keep-alive, HEAD, 204, 304, chunked, 100, pipelining, resets, idle, upgrade, long polls."""
+    lab.site()
+    lab.faulty(APPLICATION)
+    lab.balance("apache")
+    client = lab.client()
+    with lab.recording(), lab.healthy_traffic(20):
+        for step in MIX:
+            step(client)
+        lab.at_once(3, lambda: client.get("/faulty/events"))
+    _no_failures(lab)
+    lab.check("http.response.code == 101", 2)
+
+
+@scenario("Varnish answers from its cache: most requests have no backend behind them, and need none")
+def varnish_cache(lab: Lab) -> None:
+    """Two kept-alive clients ask for pages that Varnish may keep, and for some that it may not."""
+    lab.site()
+    lab.faulty({"/faulty/private": answers("200 OK", b"yours\n", "Cache-Control: private")})
+    lab.balance("varnish", caches=True)
+    client = lab.client()
+    with lab.recording(), lab.healthy_traffic(20):
+        connection = client.connect()
+        for path in ("/page.html", "/faulty/private") * 3:
+            connection.request(path)
+        connection.request("/page.html", "HEAD")
+        connection.request("/api/items", "POST", b'{"id": 7}')
+        connection.close()
+    _no_failures(lab)
+    # Varnish names the request that fetched the object beside the one it answers.
+    lab.check('http.response.line matches "X-Varnish: [0-9]+ [0-9]+"', 6)
+
+
 @scenario("idle connections closed by every side, with nothing in flight")
 def haproxy_idle_closes(lab: Lab) -> None:
     """Idle connections end after 1 s on both legs, and every next request is on a new one."""
@@ -202,6 +236,7 @@ def nginx_cut_both_ends(lab: Lab) -> None:
             time.sleep(0.2)
             peer.send(b"x" * 1000)
 
+    lab.partial = True
     lab.site()
     lab.faulty({"/faulty/slow-body": in_parts})
     lab.nginx(server="proxy_buffering off;")

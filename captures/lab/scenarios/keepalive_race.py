@@ -75,6 +75,32 @@ def nginx_crossing_fin(lab: Lab) -> None:
     )
 
 
+@scenario("Apache, which keeps backend connections for good, meets the FIN of one idle for 1 s; 502")
+def apache_crossing_fin(lab: Lab) -> None:
+    """mod_proxy looks whether the connection is open, but the FIN is on its way.
+
+    Count: 502s in the client's log.
+    """
+    lab.site()
+    lab.faulty(idle_s=BACKEND_IDLE_S)
+    lab.balance("apache")
+    _race(lab)
+    lab.expect(
+        "keepalive-race", lab.count(status=502, note="fault"), backend_idle_timeout_s=(BACKEND_IDLE_S, 0.1)
+    )
+
+
+@scenario("Varnish heals the race by asking again on a new connection: every client gets 200")
+def varnish_healed_by_retry(lab: Lab) -> None:
+    """Count: races, from the script (each is checked to have met an RST)."""
+    lab.site()
+    lab.faulty(idle_s=BACKEND_IDLE_S)
+    lab.balance("varnish")
+    _race(lab)
+    lab.expect("keepalive-race", lab.count(status=200, note="fault"), severity="warning")
+    lab.check(f"tcp.flags.reset == 1 && ip.src == {FAULTY}", 3)
+
+
 @scenario(
     "the FIN never arrives: an idle connection looks alive, and RST answers the next request", "alb backend"
 )
