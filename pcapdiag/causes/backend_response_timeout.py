@@ -46,7 +46,8 @@ CAUSE = Cause(
 )
 
 AT_ONCE_NS = 5_000_000  # a load balancer that minds its client closes as soon as the client has
-LEAST_TIMEOUT_S = 0.25  # what is given up sooner was not waited for: its client had left
+LEAST_TIMEOUT_S = 0.25  # what is given up sooner was not waited for: its client had left, or asked wrongly
+GATEWAY_TIMEOUT = 504  # RFC 9110, 15.6.5
 
 
 def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
@@ -115,6 +116,8 @@ def given_up(traffic: Traffic, profile: Profile) -> np.ndarray:
     frontend_seen = (traffic.exchange_leg == t.LEG_FRONTEND).any()
     if frontend_seen:
         rows = rows[(traffic.peer[rows] != t.NONE) & ~outcome.client_left(traffic, rows)]
+        timed_out = traffic.exchanges["status"][traffic.peer[rows]] == GATEWAY_TIMEOUT
+        rows = rows[timed_out | (endings.wait_s(traffic, rows) >= LEAST_TIMEOUT_S)]
         return rows[~_hung_up(traffic, rows)]
     hung_up = _a_client_closed(traffic, rows)
     if 2 * np.count_nonzero(hung_up) > len(rows):  # fewer are chance: clients close when answered, too

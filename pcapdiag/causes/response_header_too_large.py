@@ -2,7 +2,7 @@
 
 What the wire shows
     A well-formed response on the backend leg whose start line and header fields together are over the load
-    balancer's limit; the client gets 502 in its place.
+    balancer's limit; the client gets 502 (from Varnish 503) in its place.
 
 Why it happens
     Many or large Set-Cookie fields (a session kept in the cookie, cookies deleted one by one), a long
@@ -77,7 +77,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         ),
         explanation=(
             "The backend answered, and its start line and header fields together are over the load "
-            f"balancer's limit, so it made a 502 of them. {fields}Targets: {', '.join(targets)}."
+            f"balancer's limit, so it made an error of them. {fields}Targets: {', '.join(targets)}."
         ),
         remedy=(
             f"Make the header of these answers of {names[0]} smaller: mostly it is cookies.",
@@ -103,7 +103,11 @@ def _refused(traffic: Traffic, profile: Profile, rows: np.ndarray) -> np.ndarray
     peers = traffic.peer[rows]
     known = peers != t.NONE
     refused = np.zeros(len(rows), "?")
-    refused[known] = traffic.exchanges["status"][peers[known]] == BAD_GATEWAY
+    answered = traffic.exchanges["status"][peers[known]]
+    # Varnish says 503, and closes the connection in the middle of the header.
+    own = (answered > traffic.exchanges["status"][rows[known]]) & (answered >= 500)
+    own &= endings.closed_by(traffic, rows[known]) == endings.CLIENT
+    refused[known] = (answered == BAD_GATEWAY) | own
     if not (traffic.exchange_leg == t.LEG_FRONTEND).any():
         cut = ~endings.response_whole(traffic, rows) & (endings.closed_by(traffic, rows) == endings.CLIENT)
         own = profile.max_response_header_bytes != load_profile("generic").max_response_header_bytes

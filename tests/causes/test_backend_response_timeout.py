@@ -37,6 +37,20 @@ def test_an_answer_to_a_balancer_that_has_closed_comes_too_late() -> None:
     assert story.only(backend_response_timeout).facts["waited_s"] == pytest.approx(2.0)
 
 
+@pytest.mark.parametrize(("status", "is_silent"), [(503, True), (504, False)])
+def test_what_is_dropped_at_once_was_not_waited_for_unless_the_balancer_says_so(
+    status: int, is_silent: bool
+) -> None:
+    """Varnish closes at once when the client's body turns out to be malformed."""
+    story = Story("generic")
+    front = story.asked(status=status, takes_s=0.01)
+    back = story.forwarded(front, status=200, takes_s=0.02)
+    story.fin(back, by=CLIENT, after_s=0.01, acked=0)
+    story.reset(back, by=CLIENT, after_s=0.02)
+    story.tables.connections[-1]["server_acked"] = 0
+    assert story.silent(backend_response_timeout) == is_silent
+
+
 def test_a_client_that_left_first_is_the_deeper_cause() -> None:
     story = Story()
     front = story.asked(status=0)

@@ -56,6 +56,16 @@ def test_an_application_that_fails_on_it_has_a_fault_of_its_own() -> None:
     assert story.silent(malformed_request)
 
 
+@pytest.mark.parametrize("answered", [False, True])
+def test_a_bad_body_found_while_it_was_passed_on(answered: bool) -> None:
+    """Varnish closes the backend connection and answers 503; an application's answer is its own."""
+    story = Story("generic")
+    front = story.asked("POST /", status=503, and_flags=t.REQ_BAD, request_ended=t.END_MALFORMED)
+    back = story.forwarded(front, status=503 if answered else 0)
+    story.fin(back, by=CLIENT, after_s=0.5)
+    assert story.silent(malformed_request) == answered
+
+
 @pytest.mark.parametrize("hidden", [t.CONN_GAP, t.CONN_TRUNCATED])
 def test_what_the_capture_lacks_is_not_held_against_it(hidden: int) -> None:
     story = Story()

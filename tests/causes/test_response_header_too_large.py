@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pcapdiag.causes import response_header_too_large
-from tests.causes.stories import CLIENT, Story
+from tests.causes.stories import CLIENT, SERVER, Story
 
 LARGE = 40_000
 
@@ -21,6 +23,16 @@ def test_a_large_header_that_was_relayed_is_no_fault() -> None:
     story = Story("aws")
     story.forwarded(story.asked(status=200), status=200, response_head=LARGE)
     assert story.silent(response_header_too_large)
+
+
+@pytest.mark.parametrize(
+    ("by", "status", "is_silent"), [(CLIENT, 200, False), (SERVER, 200, True), (CLIENT, 503, True)]
+)
+def test_503_of_the_balancers_own_after_it_hung_up(by: int, status: int, is_silent: bool) -> None:
+    story = Story("generic")
+    back = story.forwarded(story.asked(status=503), status=status, response_head=LARGE)
+    story.fin(back, by=by, after_s=0.01)
+    assert story.silent(response_header_too_large) == is_silent
 
 
 def test_without_the_frontend_the_documented_limit_tells() -> None:

@@ -42,6 +42,14 @@ def haproxy_seven(lab: Lab) -> None:
     lab.expect("malformed-request", lab.count(status=400, note="fault"))
 
 
+@scenario("a bad chunk, which Varnish meets when it has begun to pass the request on: 503")
+def varnish_bad_chunk(lab: Lab) -> None:
+    """The server's answer comes when Varnish has closed; count: 503s in the client's log."""
+    _ask(lab, "varnish", BROKEN[-1:] * 3)
+    lab.expect("malformed-request", lab.count(status=503, note="fault"))
+    lab.check("http.response.code == 503", 3, 3)
+
+
 @scenario(
     "unusual and allowed: absolute form, OPTIONS *, HTTP/1.0 without Host, odd methods and field values"
 )

@@ -43,6 +43,14 @@ def nginx_cookies(lab: Lab) -> None:
     lab.expect("response-header-too-large", lab.count(status=502, note="fault"))
 
 
+@scenario("36,000 bytes of cookies in the response: 503 by Varnish, which hangs up in the middle of them")
+def varnish_cookies(lab: Lab) -> None:
+    """Varnish takes 32 KB (http_resp_size); count: 503s in the client's log."""
+    _ask(lab, "varnish", 36_000)
+    lab.expect("response-header-too-large", lab.count(status=503, note="fault"))
+    lab.check("http.response.code == 503", 3, 3)
+
+
 @scenario("14,000 bytes of cookies: large, and taken")
 def near_miss_large_cookies(lab: Lab) -> None:
     """Every answer is 200."""
