@@ -90,6 +90,33 @@ def apache_crossing_fin(lab: Lab) -> None:
     )
 
 
+@scenario("Apache passes the race on: it closes a kept-alive client connection without a word")
+def apache_closes_too(lab: Lab) -> None:
+    """Each race is a client's second request on its connection, so Apache leaves the retry to the client.
+
+    Count: disconnects in the client's log.
+    """
+    lab.site()
+    lab.faulty(idle_s=BACKEND_IDLE_S)
+    lab.balance("apache")
+    lab.network.shape(lab.backend(FAULTY), delay_s=ONE_WAY_S)
+    client = lab.client()
+    with lab.recording(), lab.healthy_traffic():
+        for _ in range(3):
+            connection = client.connect()
+            connection.request("/faulty/works")
+            time.sleep(BACKEND_IDLE_S - ONE_WAY_S)
+            connection.request("/faulty/races", note="fault")
+            connection.close()
+            time.sleep(0.1)
+    lab.expect(
+        "keepalive-race",
+        lab.count(error="RemoteDisconnected", note="fault"),
+        backend_idle_timeout_s=(BACKEND_IDLE_S, 0.1),
+    )
+    lab.never("http.response.code >= 500")
+
+
 @scenario("Varnish heals the race by asking again on a new connection: every client gets 200")
 def varnish_healed_by_retry(lab: Lab) -> None:
     """Count: races, from the script (each is checked to have met an RST)."""
