@@ -98,7 +98,8 @@ def main() -> int:
     except KeyboardInterrupt:
         print("interrupted; what was being recorded is not kept", file=sys.stderr)
         return 130
-    return 1 if failed else readme.write()
+    written = readme.write()
+    return 1 if failed else written
 
 
 if __name__ == "__main__":

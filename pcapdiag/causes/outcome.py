@@ -76,6 +76,9 @@ def left_early(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     connections = traffic.connections[exchanges["connection"]]
     first = (connections["closed_by"] == endings.CLIENT) & (exchanges["next"] == t.NONE)
     first &= exchanges["response_ended"] != t.END_MALFORMED
+    # An error that came before the close is its answer, though a short snaplen hides where it ended.
+    cut = (exchanges["response_ended"] == t.END_GAP) & (exchanges["status"] >= 500)
+    first &= ~(cut & endings.answered_before_close(traffic, rows))
     whole = endings.response_whole(traffic, rows)
     reset = (connections["flags"] & t.CONN_RST_CLIENT) != 0
     ended = (connections["flags"] & (t.CONN_FIN_SERVER | t.CONN_RST_SERVER)) != 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pcapdiag import tables as t
 from pcapdiag.causes import backend_reset
 from pcapdiag.causes.cause import Severity
@@ -66,6 +68,18 @@ def test_a_backend_that_resets_when_the_client_has_left_is_not_accused() -> None
     story.reset(front, by=CLIENT, after_s=0.5)
     story.reset(story.forwarded(front, status=0), by=SERVER, after_s=0.6)
     assert story.silent(backend_reset)
+
+
+@pytest.mark.parametrize(("status", "is_silent"), [(502, False), (200, True)])
+def test_a_client_that_closed_upon_an_error_whose_end_a_short_snaplen_hides_had_its_answer(
+    status: int, is_silent: bool
+) -> None:
+    story = Story()
+    front = story.asked(status=status, takes_s=0.05, response_ended=t.END_GAP)
+    story.fin(front, by=CLIENT, after_s=0.06)
+    story.fin(front, by=SERVER, after_s=0.07)
+    story.reset(story.forwarded(front, status=0), by=SERVER, after_s=0.04)
+    assert story.silent(backend_reset) == is_silent
 
 
 def test_a_request_that_met_a_closing_connection_is_a_race() -> None:

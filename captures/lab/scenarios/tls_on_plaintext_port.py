@@ -38,6 +38,8 @@ def haproxy_answers_400(lab: Lab) -> None:
 @scenario("TLS on port 8080, where the balancer does speak TLS")
 def near_miss_tls_listener(lab: Lab) -> None:
     """HAProxy serves TLS on 8080 and clear HTTP on 80."""
+    # tshark takes port 8080 for clear HTTP, and sees no TLS there.
+    lab.partial = True
     lab.site()
     certificate = certificates.make(lab.folder, "shop.example.com")
     lab.haproxy(listen=[f"{ALB_FRONT}:80", f"{ALB_FRONT}:8080 ssl crt {certificate}"])
