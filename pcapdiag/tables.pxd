@@ -141,6 +141,7 @@ cdef struct Event:
     unsigned int connection
     unsigned int a
     unsigned int b
+    unsigned int stall_us
     unsigned char kind
     unsigned char direction
 

@@ -288,6 +288,7 @@ Event = np.dtype(
         ("connection", "u4"),
         ("a", "u4"),  # stream offset for data (mod 2**32), or as the kind says
         ("b", "u4"),  # payload length, or as the kind says
+        ("stall_us", "u4"),  # for how long its stream had stood still, where it was sent again
         ("kind", "u1"),
         ("direction", "u1"),
     ],

@@ -7,11 +7,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from pcapdiag import __version__
+from pcapdiag import tables as t
 from pcapdiag.analysis import Analysis
 from pcapdiag.causes.cause import Evidence, Finding
 from pcapdiag.encrypted import Encrypted
+from pcapdiag.report import spent
 from pcapdiag.report.summary import LegSummary, leg_summaries, moment, span_ns, verdict, worst_first
-from pcapdiag.traffic import FileInfo
+from pcapdiag.traffic import FileInfo, Traffic
 
 SCHEMA = 1
 EVIDENCE_SHOWN = 20
@@ -26,6 +28,7 @@ def document(analysis: Analysis, legs: dict[str, LegSummary] | None = None) -> d
     """The report as plain dicts and lists."""
     traffic = analysis.traffic
     legs = legs or leg_summaries(traffic)
+    times = spent.listed(traffic, analysis.findings)
     return {
         "schema": SCHEMA,
         "pcapdiag": __version__,
@@ -37,7 +40,32 @@ def document(analysis: Analysis, legs: dict[str, LegSummary] | None = None) -> d
         "alb_reason": traffic.alb_reason,
         "legs": {name: leg(summary) for name, summary in legs.items()},
         "account": account(analysis),
-        "findings": [finding_object(finding) for finding in worst_first(analysis.findings)],
+        "findings": [
+            {**finding_object(finding), "time_spent": time_object(spent.of_finding(traffic, finding))}
+            for finding in worst_first(analysis.findings)
+        ],
+        "time_spent": [request_time(traffic, row, time) for row, time in times.items()],
+    }
+
+
+def time_object(time: spent.Spent | None) -> dict[str, Any] | None:
+    """The time of some requests, all together, and its parts."""
+    return {"requests": time.requests, "whole_us": time.whole_us, "parts_us": time.parts_us} if time else None
+
+
+def request_time(traffic: Traffic, row: int, time: spent.Spent) -> dict[str, Any]:
+    """One request's time and its parts."""
+    exchange = traffic.exchanges[row]
+    file, frame = traffic.frame_of(int(exchange["request_frame"] or exchange["response_frame"]))
+    return {
+        "exchange": row,
+        "connection": int(exchange["connection"]),
+        "leg": t.LEGS[int(traffic.exchange_leg[row])],
+        "file": traffic.files[file].path,
+        "frame": frame,
+        "status": str(exchange["status"] or "none"),
+        "whole_us": time.whole_us,
+        "parts_us": time.parts_us,
     }
 
 

@@ -11,10 +11,12 @@ from pcapdiag.analysis import Analysis
 from pcapdiag.causes.catalogue import catalogue, sections
 from pcapdiag.causes.cause import Finding
 from pcapdiag.profiles import Profile
+from pcapdiag.report import spent
 from pcapdiag.report import summary as s
 from pcapdiag.report.facts import fact_name, fact_value
 from pcapdiag.report.limits import limits, used_by
 from pcapdiag.report.quality import quality
+from pcapdiag.traffic import Traffic
 
 EVIDENCE_SHOWN = 8
 WHY, MISTAKEN = "Why it happens", "What it could be mistaken for"
@@ -37,7 +39,10 @@ def page(analysis: Analysis, legs: dict[str, s.LegSummary], *, redacted: bool = 
         "duration": s.duration_text((last_ns - first_ns) / 1e9),
         "verdict": headline(analysis).replace(" %", "\u00a0%"),
         "worst": findings[0].severity.word if findings else "ok",
-        "findings": [finding_words(finding, legs, paths, analysis.profile) for finding in findings],
+        "findings": [
+            {**finding_words(finding, legs, paths, analysis.profile), "time": time_words(traffic, finding)}
+            for finding in findings
+        ],
         "account": account_words(analysis),
         "legs": legs,
         "status_list": s.status_list,
@@ -109,6 +114,18 @@ def finding_words(
         ],
         "more_evidence": max(0, len(finding.evidence) - EVIDENCE_SHOWN),
         "extract": extract_command(paths, f"--cause {finding.cause.name}", finding.cause.name),
+    }
+
+
+def time_words(traffic: Traffic, finding: Finding) -> dict[str, Any] | None:
+    """Where the time of a finding's requests went."""
+    time = spent.of_finding(traffic, finding)
+    if not time:
+        return None
+    return {
+        "requests": time.requests,
+        "whole": spent.mean(time, time.whole_us),
+        "parts": spent.shares(time),
     }
 
 

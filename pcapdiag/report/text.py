@@ -13,6 +13,7 @@ from typing import TextIO
 from pcapdiag import __version__
 from pcapdiag.analysis import Analysis
 from pcapdiag.causes.cause import Evidence, Finding, Severity
+from pcapdiag.report import spent
 from pcapdiag.report import summary as s
 from pcapdiag.report.facts import fact_name, fact_value
 from pcapdiag.report.printable import printable
@@ -24,6 +25,7 @@ Line = list[Span]
 EVIDENCE_SHOWN = 3
 FRAMES_SHOWN = 8
 FACTS_SHOWN = 8
+QUICK_US = 1000  # where requests that took less spent their time is not worth a line
 PIPE_WIDTH = 100
 MIN_WIDTH, MAX_WIDTH = 40, 120
 STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.INFO: "bold cyan"}
@@ -58,9 +60,11 @@ def report_lines(analysis: Analysis, width: int) -> Iterator[Line]:
     style = "bold red" if analysis.account.failed else "bold"
     yield from wrapped(s.verdict(analysis), width, style=style)
     findings = s.worst_first(analysis.findings)
+    spent.listed(analysis.traffic, findings)
     for finding in findings:
         yield []
-        yield from finding_lines(finding, legs, width, name_file=len(analysis.traffic.files) > 1)
+        time = spent.of_finding(analysis.traffic, finding)
+        yield from finding_lines(finding, legs, width, time, name_file=len(analysis.traffic.files) > 1)
     if analysis.account.unexplained:
         yield []
         yield from unexplained_lines(analysis, width)
@@ -151,7 +155,12 @@ def status_cell(statuses: dict[str, int], most: int = 5) -> str:
 
 
 def finding_lines(
-    finding: Finding, legs: dict[str, s.LegSummary], width: int, *, name_file: bool = False
+    finding: Finding,
+    legs: dict[str, s.LegSummary],
+    width: int,
+    time: spent.Spent | None = None,
+    *,
+    name_file: bool = False,
 ) -> Iterator[Line]:
     line = s.share_line(finding, legs)
     yield [
@@ -164,6 +173,9 @@ def finding_lines(
     facts = [f"{fact_name(k)} {fact_value(k, v)}" for k, v in list(finding.facts.items())[:FACTS_SHOWN]]
     if facts:
         yield from wrapped("Measured: " + ", ".join(facts), width, indent=2, hang=2)
+    if time and time.whole_us >= QUICK_US * time.requests:
+        of = f" (mean of {time.requests:,} requests)" if time.requests > 1 else ""
+        yield from wrapped(f"Time{of}: {spent.in_words(time)}", width, indent=2, hang=2)
     if finding.peers:
         yield from wrapped(f"Peers: {s.first_of(finding.peers)}", width, indent=2, hang=2)
     for also in finding.also:

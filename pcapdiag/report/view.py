@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from pcapdiag import tables as t
 from pcapdiag.analysis import Analysis
 from pcapdiag.report.ladder import ladders
 from pcapdiag.report.map import failed_on_both_legs, traffic_map
 from pcapdiag.report.sample import connection_table, exchange_table
+from pcapdiag.report.spent import in_words, of_requests
 from pcapdiag.report.summary import worst_first
 from pcapdiag.report.timeline import timeline
 from pcapdiag.report.times import response_times
+from pcapdiag.traffic import Traffic
+
+WATERFALLS = 8  # of failed and of slow requests, as times.js draws them
 
 
 def view(analysis: Analysis) -> dict[str, Any]:
@@ -22,11 +29,29 @@ def view(analysis: Analysis) -> dict[str, Any]:
         from pcapdiag.wire import Wire
 
         drawn = ladders(traffic, Wire(analysis), findings)
+    exchanges = exchange_table(analysis, failed)
     return {
         "map": traffic_map(traffic, failed),
         "timeline": timeline(analysis, findings),
         "times": response_times(traffic),
-        "exchanges": exchange_table(analysis, failed),
+        "exchanges": exchanges,
+        "spent": spent_by_waterfall(traffic, exchanges),
         "connections": connection_table(traffic, failed),
         "ladders": drawn,
     }
+
+
+def spent_by_waterfall(traffic: Traffic, table: dict[str, Any]) -> dict[int, str]:
+    """Where the time of each request went that the page may draw a waterfall of."""
+    rows = [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
+    near = [row for row in rows if row["leg"] == t.LEG_FRONTEND] or rows
+    slow = sorted((row for row in near if not row["failed"]), key=lambda row: -took_us(row))
+    drawn = [row for row in near if row["failed"]][:WATERFALLS] + slow[:WATERFALLS]
+    times = of_requests(traffic, np.array([row["exchange"] for row in drawn], "i8"))
+    return {row: in_words(time) for row, time in times.items()}
+
+
+def took_us(row: dict[str, Any]) -> int:
+    """How long an exchange took: as times.js has it."""
+    ended_us = row["closed_us"] if row["response_end_us"] is None else row["response_end_us"]
+    return max(ended_us, row["response_start_us"] or 0, row["request_end_us"] or 0)

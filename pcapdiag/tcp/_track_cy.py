@@ -842,6 +842,7 @@ class Tracker:
         self.events[at].connection = self.slots[slot].connection
         self.events[at].a = cython.cast(cython.uint, a & MASK32)
         self.events[at].b = cython.cast(cython.uint, b & MASK32)
+        self.events[at].stall_us = 0
         self.events[at].kind = cython.cast(cython.uchar, kind)
         self.events[at].direction = cython.cast(cython.uchar, direction)
 
@@ -1590,6 +1591,8 @@ class Tracker:
         length: cython.longlong = p[i].payload_len
         kind: cython.longlong
         late: cython.bint
+        stall_us: cython.longlong = 0
+        row: cython.longlong = self.event_count
         if at < 1:
             return  # older than all that the capture knows of this stream: nothing to compare it with
         self.streams[f].timed = 0  # Karn: an ACK now does not say which copy it answers
@@ -1599,7 +1602,7 @@ class Tracker:
         elif self.was_captured(f, p[i].seq, length):
             kind = EVENT_RETRANSMISSION
             self.streams[f].retransmitted += 1
-            self.streams[f].stall_us += micros(now - self.streams[f].progress_ns)
+            stall_us = micros(now - self.streams[f].progress_ns)
             self.streams[f].progress_ns = now
             if at <= self.streams[f].acked:
                 if self.streams[f].unacked != at:
@@ -1636,10 +1639,13 @@ class Tracker:
                 kind = EVENT_LOST_BEFORE
                 self.streams[f].lost_before += 1
                 if self.streams[f].hole_ns:
-                    self.streams[f].stall_us += micros(now - self.streams[f].hole_ns)
+                    stall_us = micros(now - self.streams[f].hole_ns)
                     self.streams[f].hole_ns = now
+        self.streams[f].stall_us += stall_us
         self.trouble(f, p[i].frame)
         self.event(slot, direction, kind, now, p[i].frame, at - 1, length)
+        if self.event_count > row:
+            self.events[row].stall_us = cython.cast(cython.uint, saturated(stall_us))
 
     # --- holes -----------------------------------------------------------------------------------
 

@@ -40,7 +40,9 @@ def test_stalls_of_every_retransmission_add_up() -> None:
         c.server.send("x" * 100, dropped=True)
         c.wait(pause)
         c.server.retransmit()
-    assert Reading(c).trouble(SERVER) == {"retransmitted": 2, "stall_us": 600_000}
+    seen = Reading(c)
+    assert seen.trouble(SERVER) == {"retransmitted": 2, "stall_us": 600_000}
+    assert seen.events_of_kind(t.EVENT_RETRANSMISSION)["stall_us"].tolist() == [200_000, 400_000]
 
 
 def test_segment_lost_before_the_capture_fills_a_hole_late() -> None:
@@ -54,7 +56,7 @@ def test_segment_lost_before_the_capture_fills_a_hole_late() -> None:
     seen = Reading(c)
     assert seen.trouble(SERVER) == {"lost_before": 1, "stall_us": 250_000}
     assert seen.said(0, SERVER) == [b"a" * 100 + b"b" * 100]
-    assert seen.events_of_kind(t.EVENT_LOST_BEFORE)["b"].tolist() == [100]
+    assert seen.events_of_kind(t.EVENT_LOST_BEFORE)[["b", "stall_us"]].tolist() == [(100, 250_000)]
 
 
 def test_segment_sent_again_though_acknowledged_is_spurious() -> None:
