@@ -20,6 +20,7 @@ from pcapdiag.traffic import Traffic
 #: answers (RFC 9110 section 15.5, RFC 6585 section 5), and what only load balancers make (46x, 499).
 FAILED_STATUSES = (400, 405, 408, 413, 414, 431, 460, 463, 464, 499)
 
+_PORTS_NAMED = 4
 _CUT_SHORT = (t.END_FIN, t.END_RST_SENDER, t.END_RST_RECEIVER, t.END_MALFORMED)
 _UNJUDGED_CONNECTION = t.CONN_GAP | t.CONN_EVICTED
 
@@ -29,13 +30,15 @@ _MISSING = (
     "bytes of these connections are missing from the capture; "
     "capture whole packets without drops: tcpdump -s 0 -B 65536",
     "the backend leg is not in this capture; "
-    "capture it there, with the port of your backends: tcpdump -i any -s 0 -w backend.pcap 'tcp port 8080'",
+    "capture it there, on the backends or the load balancer: "
+    "tcpdump -i any -s 0 -w backend.pcap 'tcp and not port 22'",
     "the backend leg is encrypted; "
     "give a key log (SSLKEYLOGFILE) of the load balancer or the backends, or capture behind their TLS",
     "the frontend leg is not in this capture; "
-    "capture it at the load balancer or a client: tcpdump -i any -s 0 -w frontend.pcap 'tcp port 80'",
+    "capture it at the load balancer or a client: tcpdump -i any -s 0 -w frontend.pcap '{front}'",
     "no backend request of this capture belongs to them; "
-    "the load balancer answered by itself, or asked a backend that was not captured",
+    "the load balancer answered by itself, or asked a backend that was not captured; "
+    "capture it on all backends: tcpdump -i any -s 0 -w backend.pcap '{back}'",
     "both legs are here and no cause of the catalogue fits; look at them with pcapdiag extract",
 )
 
@@ -118,7 +121,7 @@ def _groups(traffic: Traffic, rows: np.ndarray) -> list[Unexplained]:
     for number, kind in enumerate(kinds.tolist()):
         members = rows[group == number]
         leg = t.LEGS[int(traffic.exchange_leg[members[0]])]
-        missing = _missing_text(traffic, kind & 7)
+        missing = _missing_text(traffic, kind & 7, members)
         groups.append(Unexplained(str(kind >> 3 or "none"), len(members), leg, missing, members))
     return sorted(groups, key=lambda g: -g.count)
 
@@ -144,8 +147,35 @@ def _what_lacks(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     return lack
 
 
-def _missing_text(traffic: Traffic, lack: int) -> str:
+def _missing_text(traffic: Traffic, lack: int, rows: np.ndarray) -> str:
     """What to capture, or to look at, to explain these failures."""
     if lack == _NOTHING and not traffic.alb:
         return "no load balancer was recognised in this capture; name its address with --alb"
-    return _MISSING[lack]
+    missing = _MISSING[lack]
+    if lack == _NO_PEER:
+        return missing.format(back=_ports_filter(_backend_ports(traffic)))
+    if lack == _NO_FRONTEND_LEG:
+        return missing.format(front=_ports_filter(_asked_ports(traffic, rows)))
+    return missing
+
+
+def _backend_ports(traffic: Traffic) -> list[int]:
+    """The ports on which backends were asked, the busiest first."""
+    ports = traffic.connections["server_port"][traffic.leg == t.LEG_BACKEND]
+    found, counts = np.unique(ports, return_counts=True)
+    return [int(port) for port in found[np.argsort(-counts, kind="stable")]]
+
+
+def _asked_ports(traffic: Traffic, rows: np.ndarray) -> list[int]:
+    """The load balancer's ports, where clients named them in their Host; else those of HTTP and HTTPS."""
+    hosts = {traffic.strings[int(host)] for host in np.unique(traffic.exchanges["host"][rows]).tolist()}
+    hosts = {host for host in hosts if ":" not in host.rpartition(":")[0] or "]:" in host}  # no bare IPv6
+    named = {
+        int(port) for _, mark, port in (host.rpartition(":") for host in hosts) if mark and port.isdecimal()
+    }
+    return sorted(port for port in named if 0 < port < 65536) or [80, 443]
+
+
+def _ports_filter(ports: Sequence[int]) -> str:
+    """A filter of tcpdump for these ports."""
+    return " or ".join(f"tcp port {port}" for port in ports[:_PORTS_NAMED])

@@ -85,10 +85,8 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
             + ("no request failed by it" if severity else "{count} failed")
         ),
         explanation=(
-            f"{len(unanswered)} SYNs stayed without an answer, {len(late)} were answered after repeats "
-            f"only, {len(in_limbo)} handshakes were done for the load balancer but not for the server (it "
-            f"repeated its SYN-ACK and acknowledged no request), {len(aborted)} were reset right after the "
-            "handshake. The same address and port served other connections meanwhile."
+            f"Of these connections, {_how(len(unanswered), len(late), len(in_limbo), len(aborted))}. "
+            "The same address and port served other connections meanwhile."
         ),
         remedy=(
             f"On {names[0]}: ss -lnt (Recv-Q against Send-Q) and nstat -az TcpExtListenOverflows "
@@ -116,3 +114,18 @@ def _requests(traffic: Traffic, connections: np.ndarray) -> tuple[np.ndarray, np
     """The connections without an exchange, and the first exchanges of the others."""
     first = traffic.connections["first_exchange"][connections]
     return connections[first == t.NONE], first[first != t.NONE].astype("i8")
+
+
+def _how(unanswered: int, late: int, in_limbo: int, aborted: int) -> str:
+    """What became of the connections, as far as it happened."""
+    ways = (
+        (unanswered, "got no answer to any SYN"),
+        (late, "got one to a repeated SYN only"),
+        (
+            in_limbo,
+            "had a handshake that was done for the load balancer but not for the server (it repeated its "
+            "SYN-ACK and acknowledged no request)",
+        ),
+        (aborted, "met an RST right after the handshake"),
+    )
+    return claims.listed([f"{count:,} {what}" for count, what in ways if count])

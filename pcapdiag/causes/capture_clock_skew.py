@@ -39,7 +39,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     if not off:
         return
     (frontend, backend), (offset_s, error_s) = max(off.items(), key=lambda item: abs(item[1][0]))
-    names = {file.vantage: file.path for file in reversed(traffic.files)}
+    names = {file.vantage: capturing.file_name(file.path) for file in reversed(traffic.files)}
     direction = "ahead of" if offset_s > 0 else "behind"
     yield capturing.finding(
         CAUSE,

@@ -23,12 +23,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from pcapdiag import tables as t
-from pcapdiag.causes import capturing
+from pcapdiag.causes import capturing, claims
 from pcapdiag.causes.cause import Cause, Finding, Severity
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
 
 CAUSE = Cause("capture-truncated-packets", Severity.WARNING, legs=("",))
+LARGEST = 65_535  # bytes of an IP packet: a snaplen from here on cuts none
 
 
 def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
@@ -38,13 +39,14 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     packets = sum(file.truncated_packets for file in cut)
     total = sum(file.packets for file in traffic.files)
     connections = int(np.count_nonzero(traffic.connections["flags"] & t.CONN_TRUNCATED))
-    snaplen = max(file.snaplen for file in cut)
+    # A capture sliced elsewhere (editcap -s, a mirror) may carry the snaplen of one that cuts nothing.
+    snaplen = max((file.snaplen for file in cut if file.snaplen < LARGEST), default=0)
     yield capturing.finding(
         CAUSE,
         title=(
             f"{packets:,} of {total:,} packets were captured in part"
             + (f" (snaplen {snaplen:,} bytes)" if snaplen else "")
-            + f": HTTP bytes of {connections:,} connections are missing"
+            + f": HTTP bytes of {claims.plural(connections, 'connection')} are missing"
         ),
         explanation=(
             "TCP is analysed as ever. Requests and responses whose start lines or fields lie beyond the "
@@ -54,6 +56,10 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
             "Record whole packets: tcpdump -s 0; a traffic mirror: set its packet length to the whole "
             "packet.",
         ),
-        facts={"truncated_packets": packets, "snaplen_bytes": snaplen, "connections_cut": connections},
+        facts={
+            "truncated_packets": packets,
+            **({"snaplen_bytes": snaplen} if snaplen else {}),
+            "connections_cut": connections,
+        },
         severity=None if connections else Severity.INFO,
     )

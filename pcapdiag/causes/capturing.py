@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import PurePath
 
 from pcapdiag.causes.cause import Cause, Evidence, Finding, Severity
 from pcapdiag.causes.claims import Facts
@@ -31,7 +32,12 @@ def finding(
     )
 
 
-def files(names: Sequence[str]) -> str:
-    """``a.pcap``, or ``a.pcap and 2 other files``."""
-    others = len(names) - 1
-    return names[0] if not others else f"{names[0]} and {others} other file{'s' if others > 1 else ''}"
+def files(paths: Sequence[str]) -> str:
+    """``a.pcap``, or ``a.pcap and 2 other files``; the folders are named where the files are listed."""
+    others = len(paths) - 1
+    first = file_name(paths[0])
+    return first if not others else f"{first} and {others} other file{'s' if others > 1 else ''}"
+
+
+def file_name(path: str) -> str:
+    return "standard input" if path == "-" else PurePath(path).name

@@ -134,6 +134,11 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def listed(parts: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join(part for part in (", ".join(parts[:-1]), *parts[-1:]) if part)
+
+
 def seconds(value: float) -> str:
     """A time as a reader wants it: ``350 ms``, ``5.0 s``, ``60 s``."""
     if value < 0.0005:

@@ -66,7 +66,8 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     reason = max(reasons, key=lambda r: reasons[r])
     names = claims.involved(traffic, rows, t.LEG_FRONTEND)
     median_s = float(np.median(waits_s))
-    spread = f"{claims.seconds(float(waits_s.min()))} to {claims.seconds(float(waits_s.max()))}"
+    ends = [claims.seconds(float(wait_s)) for wait_s in (waits_s.min(), waits_s.max())]
+    spread = " to ".join(dict.fromkeys(ends))
     yield claims.finding(
         traffic,
         CAUSE,

@@ -46,9 +46,8 @@ def find(
             f"{claims.of_requests(traffic, leg)} waited for a repeat"
         ),
         explanation=(
-            f"{found.lost[0]} segments to the server of this leg and {found.lost[1]} back were sent again; "
-            f"the streams stood still for {claims.seconds(found.stall_s)} in all. Spurious repeats, "
-            "keep-alives, probes and reordering are not counted."
+            f"{_sent_again(leg, found.lost)}; the streams stood still for {claims.seconds(found.stall_s)} "
+            "in all. Spurious repeats, keep-alives, probes and reordering are not counted."
         ),
         remedy=remedy,
         exchanges=exchanges,
@@ -59,10 +58,18 @@ def find(
             "lost_to_server": found.lost[0],
             "lost_to_client": found.lost[1],
             "loss_rate": round(found.rate, 4),
-            "stall_s": round(found.stall_s, 3),
+            "stall_s": round(found.stall_s, 6),
             "failed_requests": len(failed),
         },
         shown_by=found.connections if not len(exchanges) else None,
         note="a segment sent again",
         kinds=losses.LOSS_EVENTS,
     )
+
+
+def _sent_again(leg: int, lost: Sequence[int]) -> str:
+    """``6 segments to the client were sent again``, for each way on which something was lost."""
+    ends = ("backend", "load balancer") if leg == t.LEG_BACKEND else ("load balancer", "client")
+    ways = zip(lost, ends, strict=True)
+    said = [f"{claims.plural(count, 'segment')} to the {end}" for count, end in ways if count]
+    return f"{claims.listed(said) or 'none'} {'was' if sum(lost) == 1 else 'were'} sent again"

@@ -104,9 +104,9 @@ def _on_leg(traffic: Traffic, leg: int, holes: paths.Blackholes, chosen: np.ndar
         ),
         explanation=(
             f"On {claims.plural(len(connections), 'connection')} segments of {lost:,} bytes and more were "
-            f"sent again and again, or left a hole that was never filled{passes} between the same "
-            "addresses: what is lost "
-            "depends on size." + (f" A router said that the path's MTU is {mtu} bytes." if mtu else "")
+            f"sent again and again, or left a hole that was never filled{passes.replace(',', ';', 1)} "
+            "between the same addresses: what is lost depends on size."
+            + (f" A router said that the path's MTU is {mtu:,} bytes." if mtu else "")
         ),
         remedy=(
             "Let ICMP type 3 code 4 (IPv6 type 2) through every security group, network ACL and firewall "

@@ -72,10 +72,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
             f"{claims.of_requests(traffic, t.LEG_FRONTEND)} of {claims.who(names, 'clients')} "
             f"had a body {how}"
         ),
-        explanation=(
-            f"{len(short)} ended by the client's FIN short of their Content-Length; after {len(beyond)} the "
-            "client sent bytes that begin no valid request."
-        ),
+        explanation=(f"Of these requests, {claims.listed(_how(len(short), len(beyond)))}."),
         remedy=(
             "Correct the client: let its HTTP library compute Content-Length from the bytes it sends.",
             "Compare characters and bytes of a body that is not plain ASCII; look for proxies that rewrite "
@@ -110,3 +107,9 @@ def _beyond(traffic: Traffic) -> np.ndarray:
     has_next = np.flatnonzero(following != t.NONE)
     refused[has_next] = endings.has_flag(traffic, following[has_next], t.REQ_GARBLED)
     return np.where(refused, following, rows)
+
+
+def _how(short: int, beyond: int) -> list[str]:
+    """What the clients did, as far as it happened."""
+    said = [f"{short:,} ended by the client's FIN short of the Content-Length"] if short else []
+    return said + ([f"after {beyond:,} the client sent bytes that begin no valid request"] if beyond else [])

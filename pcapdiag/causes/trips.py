@@ -42,7 +42,7 @@ def find(
     median_ms, largest_ms = float(np.median(trips_us[slow])) / 1000, float(trips_us[slow].max()) / 1000
     others_ms = _others_ms(traffic, leg, rows[slow])
     names = claims.peers(traffic, rows[slow], leg)
-    elsewhere = f"; others: {others_ms:.1f} ms" if others_ms is not None else ""
+    elsewhere = f"; others: {claims.seconds(others_ms / 1000)}" if others_ms is not None else ""
     yield claims.finding(
         traffic,
         cause,
@@ -64,7 +64,7 @@ def find(
             "largest_rtt_ms": round(largest_ms, 1),
             "budget_ms": budget_ms,
             "connections": int(slow.sum()),
-            **({"others_median_rtt_ms": round(others_ms, 1)} if others_ms is not None else {}),
+            **({"others_median_rtt_ms": round(others_ms, 3)} if others_ms is not None else {}),
         },
         note="the handshake's round trip",
     )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 _UNITS = {
     "s": "s", "ms": "ms", "us": "µs", "ns": "ns", "bytes": "bytes", "percent": "%", "mbps": "Mbit/s",
-    "hours": "h", "minutes": "min",
+    "hours": "h", "minutes": "min", "bps": "bit/s",
 }  # fmt: skip
 _ACRONYMS = frozenset(
-    ("alb", "dns", "http", "icmp", "mss", "mtu", "rst", "rtt", "syn", "syns", "tcp", "tls", "uri")
+    ("acks", "alb", "dns", "http", "icmp", "mss", "mtu", "rst", "rtt", "syn", "syns", "tcp", "tls", "uri")
 )
 _LISTED = 6
 
@@ -21,7 +21,7 @@ def fact_name(name: str) -> str:
 
 
 def acronym(word: str) -> str:
-    return f"{word[:-1].upper()}s" if word == "syns" else word.upper()
+    return f"{word[:-1].upper()}s" if word in ("acks", "syns") else word.upper()
 
 
 def fact_value(name: str, value: object) -> str:
@@ -58,4 +58,4 @@ def number(value: object) -> str:
         return f"{value:,}"
     if isinstance(value, list | tuple):
         return ", ".join(number(item) for item in value[:_LISTED]) + (", ..." if len(value) > _LISTED else "")
-    return "none" if value is None else str(value)
+    return "none" if value in (None, "") else str(value)

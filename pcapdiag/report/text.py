@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
+from pathlib import PurePath
 from typing import TextIO
 
 from pcapdiag import __version__
@@ -118,9 +119,9 @@ def file_troubles(info: FileInfo) -> Iterator[str]:
     if info.interrupted:
         yield f"reading was interrupted after {info.packets:,} packets; those were analysed"
     if info.truncated_packets:
-        yield f"{info.truncated_packets:,} packets cut short by the snaplen"
+        yield f"{counted(info.truncated_packets, 'packet')} cut short by the snaplen"
     if info.dropped_packets:
-        yield f"{info.dropped_packets:,} packets dropped while capturing"
+        yield f"{counted(info.dropped_packets, 'packet')} dropped while capturing"
 
 
 def leg_lines(legs: dict[str, s.LegSummary]) -> Iterator[Line]:
@@ -196,7 +197,7 @@ def evidence_lines(item: Evidence, width: int, name_file: bool) -> Iterator[Line
     if len(item.frames) > FRAMES_SHOWN:
         frames += ", ..."
     where = f"frame{'s' if len(item.frames) != 1 else ''} {frames}" if item.frames else "connection"
-    file = f" of {item.file}" if item.file and name_file else ""
+    file = f" of {PurePath(item.file).name}" if item.file and name_file else ""
     line = f"- {where}{file} at {s.moment(item.time_ns)[11:]}, {item.client} -> {item.server}"
     yield from wrapped(line + (f": {item.note}" if item.note else ""), width, indent=4, hang=2)
     if item.display_filter:  # never wrapped: it is there to be copied
@@ -215,9 +216,15 @@ def checked_lines(analysis: Analysis, legs: dict[str, s.LegSummary], width: int)
     """What was looked at, where nothing is wrong."""
     traffic = analysis.traffic
     seen = [name for name in ("frontend", "backend") if name in legs and legs[name].connections]
-    said = f"Checked: {len(traffic.connections):,} connections, {len(traffic.exchanges):,} exchanges"
+    said = f"Checked: {counted(len(traffic.connections), 'connection')}, "
+    said += counted(len(traffic.exchanges), "exchange")
     said += f" on the {' and '.join(seen)} leg{'s' if len(seen) > 1 else ''}" if seen else ""
     if len(seen) == 1:
         other = "backend" if seen == ["frontend"] else "frontend"
         said += f"; the {other} leg is not in this capture, so what happened there was not judged"
     yield from wrapped(said + ".", width, hang=2)
+
+
+def counted(count: int, noun: str) -> str:
+    """``1 packet``, ``2 packets``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -169,3 +169,38 @@ def test_without_a_load_balancer_its_address_is_asked_for() -> None:
     traffic.exchange(traffic.front, status=500)
     _, found = account(traffic, alb=())
     assert "--alb" in found.unexplained[0].missing
+
+
+@pytest.mark.parametrize(
+    ("host", "filter_"),
+    [
+        ("shop.example:8443", "'tcp port 8443'"),
+        ("[2001:db8::1]:8000", "'tcp port 8000'"),
+        ("shop.example", "'tcp port 80 or tcp port 443'"),
+        ("2001:db8::1", "'tcp port 80 or tcp port 443'"),
+        ("shop.example:99999", "'tcp port 80 or tcp port 443'"),
+    ],
+)
+def test_the_frontend_is_to_be_captured_on_the_port_that_clients_name(host: str, filter_: str) -> None:
+    traffic = TrafficBuilder()
+    back = traffic.connection(ALB, BACKEND, leg="backend", closed_by=1)
+    traffic.exchange(back, status=0, host=host)
+    _, found = account(traffic)
+    assert found.unexplained[0].missing.endswith(f"-w frontend.pcap {filter_}")
+
+
+def test_other_backends_are_to_be_captured_on_the_ports_of_those_that_were() -> None:
+    traffic = Frontend()
+    traffic.exchange(traffic.front, status=502)
+    for port, times in ((9001, 1), (9000, 2)):
+        for _ in range(times):
+            traffic.exchange(traffic.connection(ALB, f"10.0.1.5:{port}", leg="backend"))
+    _, found = account(traffic)
+    assert found.unexplained[0].missing.endswith("'tcp port 9000 or tcp port 9001'")
+
+
+def test_no_port_is_invented_for_a_leg_nobody_saw() -> None:
+    traffic = Frontend()
+    traffic.exchange(traffic.front, status=502)
+    _, found = account(traffic)
+    assert "8080" not in found.unexplained[0].missing

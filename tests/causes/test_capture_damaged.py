@@ -15,5 +15,10 @@ def test_damage_says_where() -> None:
     assert "1,234" in finding.title
 
 
+def test_the_title_names_the_file_not_its_folder() -> None:
+    traffic = with_file(path="/var/tmp/night/alb.pcap", damage="cut in a packet", packets=56)
+    assert of_the_capture(capture_damaged, traffic).title.startswith("alb.pcap is damaged")
+
+
 def test_a_sound_capture_has_none() -> None:
     assert says_nothing(capture_damaged, sound_capture())

@@ -45,3 +45,17 @@ def test_a_request_that_failed_waiting_for_repeats_is_an_error() -> None:
     assert finding.severity == Severity.ERROR
     assert finding.facts["failed_requests"] == 1
     assert row in finding.exchanges
+
+
+def test_a_stall_of_microseconds_is_no_stall_of_nothing() -> None:
+    story = Story()
+    for n in range(6):
+        on = story.frontend("10.0.0.7", at_s=1.0 + n, client_packets=10, server_packets=10)
+        story.asked(at_s=1.0 + n, takes_s=0.3, connection=on)
+        story.tables.event(on, t.EVENT_RETRANSMISSION, 1.2 + n, direction=SERVER)
+        story.tables.trouble(on, SERVER, data_packets=5, retransmitted=1, stall_us=41)
+    finding = story.only(frontend_packet_loss)
+    assert finding.facts["stall_s"] == 0.000246
+    assert (
+        "6 segments to the client were sent again; the streams stood still for 246 µs" in finding.explanation
+    )

@@ -16,6 +16,9 @@ from pcapdiag.report.facts import fact_name, fact_value
         ("retries", np.uint32(12345), "retries: 12,345"),
         ("targets", ["/a", "/b"], "targets: /a, /b"),
         ("alb_timeout_s", None, "ALB timeout: none"),
+        ("server_name", "", "server name: none"),
+        ("throughput_bps", 372_918, "throughput: 373 kbit/s"),
+        ("last_acks_dropped", 4, "last ACKs dropped: 4"),
         ("clustered", True, "clustered: yes"),
     ],
 )

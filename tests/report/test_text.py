@@ -43,7 +43,7 @@ def test_says_plainly_when_nothing_failed_and_what_was_checked() -> None:
     said = text_report(quiet())
     assert "Nothing failed: 1 exchange," in said
     assert (
-        "Checked: 1 connections, 1 exchanges on the frontend leg; the backend leg is not in this capture"
+        "Checked: 1 connection, 1 exchange on the frontend leg; the backend leg is not in this capture"
         in said
     )
 
