@@ -91,6 +91,8 @@ def analyze(
             chosen = load_profile(chosen.name, profile_file)
     else:
         chosen, reason = load_profile(profile, profile_file), "given"
+    if profile_file:
+        reason = f"{reason}; with the values of {Path(profile_file).name}"
     analysis = Analysis(traffic, chosen, reason, [], Account(0, 0, []), files)
     traffic.wire = Wire(analysis)
     traffic.encrypted = encrypted_of(traffic)

@@ -62,6 +62,8 @@ class Traffic:
     counters: dict[str, int]  # packets, tcp_packets, capture_duplicates, fragments, ...
     leg: np.ndarray = field(default_factory=lambda: np.zeros(0, "u1"))
     peer: np.ndarray = field(default_factory=lambda: np.zeros(0, "u4"))
+    #: which connections another vantage point saw too, and is believed: they have no leg and are not judged
+    twin: np.ndarray = field(default_factory=lambda: np.zeros(0, "?"))
     alb: tuple[str, ...] = ()
     alb_reason: str = ""
     encrypted: Encrypted | None = None  # what its TLS connections show; None where there are none

@@ -37,13 +37,17 @@ _UNBODIED = [t.METHODS.index(method) for method in ("GET", "HEAD", "DELETE", "OP
 
 def on_leg(traffic: Traffic, leg: int) -> np.ndarray:
     """Mask of the exchanges of a leg; what has no load balancer in it counts as frontend."""
-    legs = traffic.exchange_leg
-    return legs == leg if leg == t.LEG_BACKEND else legs != t.LEG_BACKEND
+    return connections_on(traffic, leg)[traffic.exchanges["connection"]]
 
 
 def connections_on(traffic: Traffic, leg: int) -> np.ndarray:
-    """Mask of the connections of a leg; what has no load balancer in it counts as frontend."""
-    return traffic.leg == leg if leg == t.LEG_BACKEND else traffic.leg != t.LEG_BACKEND
+    """Mask of the connections of a leg; what has no load balancer in it counts as frontend, unless another
+    vantage point's view of the same connection is judged."""
+    if leg == t.LEG_BACKEND:
+        return traffic.leg == leg
+    return (
+        (traffic.leg != t.LEG_BACKEND) & ~traffic.twin if len(traffic.twin) else traffic.leg != t.LEG_BACKEND
+    )
 
 
 def unfinished(traffic: Traffic, leg: int) -> np.ndarray:
@@ -53,25 +57,33 @@ def unfinished(traffic: Traffic, leg: int) -> np.ndarray:
     connections of which the capture misses bytes, or a whole direction: what is not seen is not judged.
     """
     rows = _kept(traffic, "unfinished", _unfinished)
-    legs = traffic.exchange_leg[rows]
-    return rows[legs == leg if leg == t.LEG_BACKEND else legs != t.LEG_BACKEND]
+    return rows[_are_on(traffic, rows, leg)]
 
 
 def errors(traffic: Traffic, leg: int | None = None) -> np.ndarray:
     """Rows of the exchanges answered with a status of 400 or more; of one leg, or of both."""
     rows = _kept(traffic, "errors", lambda of: np.flatnonzero(of.exchanges["status"] >= 400))
     if leg is None:
-        return rows
-    legs = traffic.exchange_leg[rows]
-    return rows[legs == leg if leg == t.LEG_BACKEND else legs != t.LEG_BACKEND]
+        return rows[judged(traffic, traffic.exchanges["connection"][rows])]
+    return rows[_are_on(traffic, rows, leg)]
 
 
 def flagged(traffic: Traffic, flags: int, leg: int) -> np.ndarray:
     """Rows of the leg's exchanges with one of these flags, which must be among ``ODD``."""
     rows = _kept(traffic, "odd", lambda of: np.flatnonzero((of.exchanges["flags"] & ODD) != 0))
-    legs = traffic.exchange_leg[rows]
-    on = legs == leg if leg == t.LEG_BACKEND else legs != t.LEG_BACKEND
-    return rows[on & has_flag(traffic, rows, flags)]
+    return rows[_are_on(traffic, rows, leg) & has_flag(traffic, rows, flags)]
+
+
+def judged(traffic: Traffic, connections: np.ndarray) -> np.ndarray:
+    """Whether each of these connections is not another vantage point's view of one that is judged."""
+    return ~traffic.twin[connections] if len(traffic.twin) else np.ones(len(connections), "?")
+
+
+def _are_on(traffic: Traffic, rows: np.ndarray, leg: int) -> np.ndarray:
+    """Whether these exchanges are of the leg."""
+    on = traffic.exchanges["connection"][rows]
+    legs = traffic.leg[on]
+    return legs == leg if leg == t.LEG_BACKEND else (legs != t.LEG_BACKEND) & judged(traffic, on)
 
 
 def _kept(traffic: Traffic, name: str, choose: Callable[[Traffic], np.ndarray]) -> np.ndarray:

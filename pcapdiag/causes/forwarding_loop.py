@@ -46,7 +46,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     rows = endings.errors(traffic)
     rows = rows[traffic.exchanges["status"][rows] == LOOP]
     rows = rows[endings.has_flag(traffic, rows, t.REQ_SEEN)]
-    on_frontend = rows[traffic.exchange_leg[rows] != t.LEG_BACKEND]
+    on_frontend = rows[endings.on_leg(traffic, t.LEG_FRONTEND)[rows]]
     leg = t.LEG_FRONTEND if len(on_frontend) else t.LEG_BACKEND
     rows = on_frontend if len(on_frontend) else rows
     if not len(rows):

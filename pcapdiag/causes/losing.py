@@ -46,8 +46,9 @@ def find(
             f"{claims.of_requests(traffic, leg)} waited for a repeat"
         ),
         explanation=(
-            f"{_sent_again(leg, found.lost)}; the streams stood still for {claims.seconds(found.stall_s)} "
-            "in all. Spurious repeats, keep-alives, probes and reordering are not counted."
+            f"{_sent_again(leg, found.lost)}; the connections stood still for "
+            f"{claims.seconds(found.stall_s)} in all. Spurious repeats, keep-alives, probes and "
+            "reordering are not counted."
         ),
         remedy=remedy,
         exchanges=exchanges,

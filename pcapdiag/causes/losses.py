@@ -227,8 +227,14 @@ def _moments(traffic: Traffic, connections: np.ndarray, times_ns: np.ndarray) ->
 
 
 def _stall_s(traffic: Traffic, hit: np.ndarray) -> float:
+    """How long these connections stood still: their streams, and before them their handshakes."""
     mine = np.isin(traffic.troubles["connection"], hit)
-    return float(traffic.troubles["stall_us"][mine].sum(dtype="i8")) / 1e6
+    events = traffic.events
+    again = (events["kind"] == t.EVENT_SYN_RETRANSMISSION) & np.isin(events["connection"], hit)
+    waited_ns = np.zeros(len(traffic.connections), "i8")
+    on = events["connection"][again]
+    np.maximum.at(waited_ns, on, events["time_ns"][again] - traffic.connections["first_ns"][on])
+    return float(traffic.troubles["stall_us"][mine].sum(dtype="i8")) / 1e6 + float(waited_ns.sum()) / 1e9
 
 
 def stalled(traffic: Traffic, rows: np.ndarray) -> np.ndarray:

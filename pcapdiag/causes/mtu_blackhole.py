@@ -73,6 +73,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     holes = paths.blackholes(traffic)
     on_backend = traffic.leg[holes.connections] == t.LEG_BACKEND
     for leg, chosen in ((t.LEG_FRONTEND, ~on_backend), (t.LEG_BACKEND, on_backend)):
+        chosen &= endings.judged(traffic, holes.connections)
         if chosen.any():
             yield _on_leg(traffic, leg, holes, chosen)
 

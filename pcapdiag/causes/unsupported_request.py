@@ -117,7 +117,7 @@ def _prefaced(traffic: Traffic) -> np.ndarray:
     """Frontend connections that began with HTTP/2's preface and were not answered in HTTP/2."""
     connections = traffic.connections
     rows = np.flatnonzero(connections["protocol"] == t.PROTOCOL_HTTP2)
-    rows = rows[(traffic.leg[rows] != t.LEG_BACKEND) & (connections["exchanges"][rows] == 0)]
+    rows = rows[endings.connections_on(traffic, t.LEG_FRONTEND)[rows] & (connections["exchanges"][rows] == 0)]
     rows = rows[connections["closed_by"][rows] == endings.SERVER]
     refused = np.array([_refused_preface(traffic, row) for row in rows[:READ_AT_ONCE].tolist()], "?")
     return rows if len(refused) and refused.all() else rows[:READ_AT_ONCE][refused]

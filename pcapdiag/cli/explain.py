@@ -22,6 +22,8 @@ def explain(what: str | None, everything: bool) -> None:
     from pcapdiag.cli.options import check_names
 
     modules = catalogue()
+    if everything and what is not None:
+        raise click.UsageError(f"--all explains every cause: leave out {what} or --all")
     if everything:
         sys.stdout.write("\n\n".join(page(module) for module in modules.values()) + "\n")
     elif what is None:

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from pcapdiag.errors import PcapdiagError
+
 BAR_FROM_BYTES = 50_000_000
 BAR_CELLS = 30
 BAR_EVERY_S = 0.1
@@ -24,6 +26,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
             yield stream
         return
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    check_folder(path)
     try:
         with unfinished.open("wb") as stream:
             yield stream
@@ -31,6 +34,12 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
+
+
+def check_folder(path: Path) -> None:
+    """Refuse a file in no folder, by the name the user gave it."""
+    if not path.parent.is_dir():
+        raise PcapdiagError(f"{path}: {path.parent} is no folder")
 
 
 def progress_line(captures: tuple[str, ...], wanted: bool) -> Callable[[int], None] | None:

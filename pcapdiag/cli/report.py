@@ -10,7 +10,8 @@ import click
 
 from pcapdiag.cli.interruption import Interruption
 from pcapdiag.cli.options import analysis_options, cause_names, check_names, check_profile
-from pcapdiag.cli.output import progress_line, whole_file
+from pcapdiag.cli.output import check_folder, progress_line, whole_file
+from pcapdiag.errors import PcapdiagError
 
 if TYPE_CHECKING:
     from pcapdiag.analysis import Analysis
@@ -58,8 +59,10 @@ def report(
     minutes seen from several hosts. Ctrl-C ends the reading, and what was read is reported; twice, it ends
     everything. JSON and text go to stdout if no -o names a file.
     """
-    form = form or (SUFFIXES.get(Path(output).suffix.lower()) if output else None) or "html"
+    form = form or format_of(output)
     destination = output or (f"{stem(captures[0])}.html" if form == "html" else "-")
+    if destination != "-":
+        check_folder(Path(destination))
     from pcapdiag.analysis import analyze
 
     check_profile(profile)
@@ -98,6 +101,16 @@ def report(
     if interruption.asked:
         interruption.leave()
     return exit_code(analysis, fail_on)
+
+
+def format_of(output: str | None) -> str:
+    """The format that the suffix of a file names."""
+    suffix = Path(output or "").suffix.lower()
+    if suffix and suffix not in SUFFIXES:
+        raise PcapdiagError(
+            f"{output}: {suffix} is no format; end it in {', '.join(SUFFIXES)} or give --format"
+        )
+    return SUFFIXES.get(suffix, "html")
 
 
 def rendered(analysis: Analysis, form: str, redactor: Redactor | None) -> str:

@@ -40,7 +40,8 @@ def find_legs(traffic: Traffic, alb: Sequence[str] = ()) -> None:
         traffic.alb = ()
         traffic.alb_reason = missing + NO_ALB
     part_vantages(traffic)
-    traffic.leg[seen_elsewhere(traffic, traffic.leg)] = t.LEG_UNKNOWN
+    traffic.twin = seen_elsewhere(traffic, traffic.leg)
+    traffic.leg[traffic.twin] = t.LEG_UNKNOWN
     traffic.__dict__.pop("exchange_leg", None)  # a cached property of the legs before
     match_exchanges(traffic)
 

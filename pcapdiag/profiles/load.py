@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -92,5 +93,5 @@ def _value(key: str, value: object, where: str) -> object:
 
 
 def _is_number(value: object) -> bool:
-    """A number that can be a limit: not a truth value, not negative, not NaN."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+    """A number that can be a limit: not a truth value, not negative, neither infinite nor NaN."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf

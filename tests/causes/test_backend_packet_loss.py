@@ -105,3 +105,4 @@ def test_first_syns_lost_cost_a_second_each() -> None:
     finding = story.only(backend_packet_loss)
     assert finding.count == 3
     assert finding.facts["lost_to_server"] == 3
+    assert finding.facts["stall_s"] == 3.0

@@ -57,5 +57,6 @@ def test_a_stall_of_microseconds_is_no_stall_of_nothing() -> None:
     finding = story.only(frontend_packet_loss)
     assert finding.facts["stall_s"] == 0.000246
     assert (
-        "6 segments to the client were sent again; the streams stood still for 246 µs" in finding.explanation
+        "6 segments to the client were sent again; the connections stood still for 246 µs"
+        in finding.explanation
     )

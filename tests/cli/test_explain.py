@@ -37,3 +37,8 @@ def test_what_nobody_knows_is_one_line() -> None:
     ):
         result = explain(*args)
         assert result.exit_code == 2 and said in result.stderr and result.stderr.count("\n") == 1
+
+
+def test_all_and_one_cannot_both_be_meant() -> None:
+    result = explain("502", "--all")
+    assert result.exit_code == 2 and result.stderr.count("\n") == 1

@@ -71,11 +71,29 @@ def test_the_page_carries_ladders_of_both_legs(outage: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "begins"),
-    [("x.json", "{"), ("x.txt", "pcapdiag"), ("x.html", "<!doctype"), ("x.out", "<!doctype")],
+    [("x.json", "{"), ("x.txt", "pcapdiag"), ("x.html", "<!doctype"), ("x", "<!doctype")],
 )
 def test_the_suffix_is_the_format(outage: Path, name: str, begins: str) -> None:
     assert run("report", outage, "-o", name).exit_code == 0
     assert Path(name).read_text().startswith(begins)
+
+
+def test_a_suffix_of_no_format_is_refused(outage: Path) -> None:
+    result = run("report", outage, "-o", "x.pdf")
+    assert result.exit_code == 2 and "x.pdf: .pdf is no format" in result.stderr
+    assert result.stderr.count("\n") == 1 and not Path("x.pdf").exists()
+    assert run("report", outage, "-o", "x.pdf", "--format", "html").exit_code == 0
+
+
+def test_a_report_into_no_folder_is_refused_by_the_name_given(outage: Path) -> None:
+    result = run("report", outage, "-o", "nowhere/x.html")
+    assert result.exit_code == 2 and result.stderr == "pcapdiag: nowhere/x.html: nowhere is no folder\n"
+
+
+def test_a_site_s_own_values_are_said_to_be_used(outage: Path) -> None:
+    Path("site.toml").write_text("slow_backend_s = 2\n")
+    said = run("report", outage, "--format", "text", "--profile-file", "site.toml").stdout
+    assert "; with the values of site.toml)" in " ".join(said.split())
 
 
 def test_a_format_given_outweighs_the_suffix(outage: Path) -> None:

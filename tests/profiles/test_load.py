@@ -44,6 +44,7 @@ def test_a_file_lies_over_its_base(tmp_path: Path) -> None:
         ('request_timeout_s = "soon"', "request_timeout_s must be a number of 0 or more"),
         ("request_timeout_s = -1", "must be a number of 0 or more"),
         ("request_timeout_s = true", "must be a number of 0 or more"),
+        ("request_timeout_s = inf", "must be a number of 0 or more"),
         ("request_timeout_s = nan", "must be a number of 0 or more"),
         ("max_uri_bytes = 1.5", "max_uri_bytes must be a whole number"),
         ('slow_backend_s = "none"', "slow_backend_s must be a number"),
