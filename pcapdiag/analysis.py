@@ -84,6 +84,8 @@ def analyze(
     from pcapdiag.profiles import guess_profile, load_profile
     from pcapdiag.wire import Wire
 
+    analysis = Analysis(traffic, load_profile("generic"), "", [], Account(0, 0, []), files)
+    traffic.wire = Wire(analysis)
     find_legs(traffic, alb)
     if profile is None:
         chosen, reason = guess_profile(traffic)
@@ -93,8 +95,7 @@ def analyze(
         chosen, reason = load_profile(profile, profile_file), "given"
     if profile_file:
         reason = f"{reason}; with the values of {Path(profile_file).name}"
-    analysis = Analysis(traffic, chosen, reason, [], Account(0, 0, []), files)
-    traffic.wire = Wire(analysis)
+    analysis.profile, analysis.profile_reason = chosen, reason
     traffic.encrypted = encrypted_of(traffic)
     analysis.findings, analysis.account = judge(traffic, chosen, only=only, ignore=ignore)
     return analysis

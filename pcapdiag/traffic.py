@@ -66,6 +66,8 @@ class Traffic:
     twin: np.ndarray = field(default_factory=lambda: np.zeros(0, "?"))
     alb: tuple[str, ...] = ()
     alb_reason: str = ""
+    #: Connections in clear beside TLS of other hosts, where no load balancer was recognised: either leg.
+    undecided: np.ndarray = field(default_factory=lambda: np.zeros(0, "?"))
     encrypted: Encrypted | None = None  # what its TLS connections show; None where there are none
     decrypted: np.ndarray = field(default_factory=lambda: np.zeros(0, "?"))  # connections opened by a key log
     tls_trouble: str = ""  # why tshark could not decrypt

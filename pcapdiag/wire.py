@@ -140,6 +140,17 @@ class Wire:
             starts = [stream.find(known + b" " + target)]
         return stream[max(0, min((at for at in starts if at >= 0), default=0)) :]
 
+    def rows(self, first: int, last: int) -> Iterator[np.ndarray]:
+        """All packets between two running frames as tables.Packet rows, good until the next are asked for."""
+        from pcapdiag.packets import Decoder
+
+        decoder = Decoder()
+        for index, frames in self._in_files(first, last):
+            before = self.traffic.files[index].first_frame - 1
+            for batch in self._files[index].reread(*frames):
+                rows = decoder.decode(batch.data, batch.records, before + batch.first_frame)
+                yield rows[(rows["frame"] >= first) & (rows["frame"] <= last)]
+
     def _clipped(self, span: Span) -> Span:
         row = self.traffic.connections[span.connection]
         first = max(span.first_frame, int(row["first_frame"]))

@@ -31,7 +31,7 @@ http {{
   server {{
 {listens}
     proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host;
-    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_set_header X-Forwarded-Proto $scheme;
+    {forwarding}
     proxy_pass_header Server; proxy_connect_timeout {connect_timeout_ms}ms;
     proxy_read_timeout {response_timeout_ms}ms; proxy_send_timeout {response_timeout_ms}ms;
     proxy_next_upstream {retry};
@@ -40,6 +40,10 @@ http {{
   }}
 }}
 """
+
+NGINX_FORWARDING = (
+    "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_set_header X-Forwarded-Proto $scheme;"
+)
 
 
 @dataclass
@@ -57,6 +61,8 @@ class Nginx:
     server: str = ""
     pool_options: dict[str, str] = field(default_factory=dict)
     scheme: str = "http"
+    # Whether requests are marked as forwarded.
+    forwards: bool = True
     name: str = field(default="nginx", init=False)
     log: str = field(default="access.log", init=False)
 
@@ -73,7 +79,8 @@ class Nginx:
         config = NGINX.format(
             folder=folder, log_format=ALIBABA_LOG, upstreams=upstreams, retry=self.retry, http=self.http,
             listens="\n".join(f"    listen {address};" for address in self.listen), locations=locations,
-            server=self.server, idle_ms=_ms(self.idle_s), request_timeout_ms=_ms(self.request_timeout_s),
+            server=self.server, forwarding=NGINX_FORWARDING if self.forwards else "",
+            idle_ms=_ms(self.idle_s), request_timeout_ms=_ms(self.request_timeout_s),
             connect_timeout_ms=_ms(self.connect_timeout_s), response_timeout_ms=_ms(self.response_timeout_s),
         )  # fmt: skip
         path = folder / "nginx.conf"
@@ -109,14 +116,16 @@ defaults
 {errorfiles}
 frontend alb
 {listens}
-  option forwardfor
-  http-request set-header X-Forwarded-Proto http
-  http-request set-header X-Forwarded-Port %[dst_port]
-  http-request set-header X-Amzn-Trace-Id Root=1-%[date,hex,bytes(8,8)]-%[uuid,regsub(-,,g),bytes(0,24)]
+  {forwarding}
   {frontend}
 {rules}
   default_backend site
 {backends}
+"""
+HAPROXY_FORWARDING = """option forwardfor
+  http-request set-header X-Forwarded-Proto http
+  http-request set-header X-Forwarded-Port %[dst_port]
+  http-request set-header X-Amzn-Trace-Id Root=1-%[date,hex,bytes(8,8)]-%[uuid,regsub(-,,g),bytes(0,24)]
 """
 AWS_PAGES = {
     400: "400 Bad Request",
@@ -149,6 +158,8 @@ class Haproxy:
     backend: str = ""
     tuning: str = ""
     server_options: str = ""
+    # Whether requests are marked as forwarded.
+    forwards: bool = True
     name: str = field(default="haproxy", init=False)
     log: str = field(default="balancer.out", init=False)  # it logs to its standard output
 
@@ -163,6 +174,7 @@ class Haproxy:
         )
         config = HAPROXY.format(
             tuning=self.tuning, retries=self.retries, reuse=self.reuse, frontend=self.frontend, rules=rules,
+            forwarding=HAPROXY_FORWARDING if self.forwards else "",
             backends=backends, listens="\n".join(f"  bind {address}" for address in self.listen),
             connect_timeout_ms=_ms(self.connect_timeout_s), idle_ms=_ms(self.idle_s),
             response_timeout_ms=_ms(self.response_timeout_s),

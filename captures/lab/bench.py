@@ -165,10 +165,10 @@ class Bench:
 
     @contextlib.contextmanager
     def healthy_traffic(
-        self, requests: int = 24, pause_s: float = 0.1, paths: tuple[str, ...] = ()
+        self, requests: int = 24, pause_s: float = 0.1, paths: tuple[str, ...] = (), **options: Any
     ) -> Iterator[None]:
         """Beside whatever happens inside, other clients use the site; each of their requests must succeed."""
-        client = self.client()
+        client = self.client(**options)
         paths = paths or ("/", "/style.css", "/api/items", "/empty")
 
         def browse(source: str, share: int) -> None:

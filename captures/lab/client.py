@@ -129,8 +129,14 @@ class Connection:
 class Client:
     """Makes requests from one host to one listener and remembers how each ended."""
 
-    def __init__(self, host: Host, target: tuple[str, int], host_header: str = "shop.example.com") -> None:
-        self.host, self.target, self.host_header = host, target, host_header
+    def __init__(
+        self,
+        host: Host,
+        target: tuple[str, int],
+        host_header: str = "shop.example.com",
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.host, self.target, self.host_header, self.tls = host, target, host_header, tls
         self.outcomes: list[Outcome] = []
         self.opened: dict[str, float] = {}
         self._lock = threading.Lock()
@@ -156,6 +162,7 @@ class Client:
         if source:
             sock.bind((source, 0))
         sock.connect((address, port))
+        tls = tls or self.tls
         if tls is not None:
             sock = tls.wrap_socket(sock, server_hostname=self.host_header)
         return Connection(self, sock)

@@ -25,6 +25,7 @@ class Cause:
 
     ``outranks`` names the causes this one is deeper than: an exchange that both claim belongs to this one,
     and the other becomes its evidence. ``mistaken_for`` names its look-alikes, with why it is not one.
+    ``either_leg`` says that what a cause of the frontend claims is as true between load balancer and backend.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Cause:
     statuses: tuple[int, ...] = ()
     outranks: tuple[str, ...] = ()
     mistaken_for: tuple[tuple[str, str], ...] = ()
+    either_leg: bool = False
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,7 @@ CAUSE = Cause(
         ("request-header-too-large", "a byte of it is wrong, not its size"),
         ("tls-on-plaintext-port", "the bytes are no TLS"),
     ),
+    either_leg=True,
 )
 
 

@@ -42,6 +42,7 @@ CAUSE = Cause(
         "no-backend",
     ),
     mistaken_for=(("malformed-request", "the request is in order; the port expects TLS around it"),),
+    either_leg=True,
 )
 
 

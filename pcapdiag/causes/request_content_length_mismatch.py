@@ -47,6 +47,7 @@ CAUSE = Cause(
         ("request-timeout", "the client had ended its side; nothing more could come"),
         ("malformed-request", "each byte is valid; only their number is not what was announced"),
     ),
+    either_leg=True,
 )
 
 

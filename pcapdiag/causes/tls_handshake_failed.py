@@ -44,6 +44,7 @@ CAUSE = Cause(
         ("tls-on-plaintext-port", "the port speaks TLS"),
         ("client-closed-before-request", "no request could be made: TLS was not agreed on"),
     ),
+    either_leg=True,
 )
 
 HANDSHAKE_BYTES = 16_384  # whoever said more has finished a handshake

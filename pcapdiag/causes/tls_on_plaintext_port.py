@@ -34,6 +34,7 @@ CAUSE = Cause(
         ("malformed-request", "what was sent is a TLS ClientHello"),
         ("tls-handshake-failed", "the port answers in clear"),
     ),
+    either_leg=True,
 )
 
 

@@ -31,6 +31,7 @@ CAUSE = Cause(
     statuses=(405,),
     outranks=("alb-policy-response",),
     mistaken_for=(("backend-error-status", "no backend was asked"),),
+    either_leg=True,
 )
 
 

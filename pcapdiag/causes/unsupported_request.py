@@ -49,6 +49,7 @@ CAUSE = Cause(
         ("malformed-request", "the request is valid by another version's rules"),
         ("backend-error-status", "no backend was asked"),
     ),
+    either_leg=True,
 )
 
 MISMATCH, NOT_IMPLEMENTED, VERSION = 464, 501, 505

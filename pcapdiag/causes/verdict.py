@@ -38,7 +38,7 @@ def judge(
     for name in (*only, *ignore):
         _check_name(name)
     found = [finding for module in catalogue().values() for finding in module.find(traffic, profile)]
-    findings, owner = settle(traffic, found)
+    findings, owner = settle(traffic, [finding for finding in found if _decided(traffic, finding)])
     errors = [number for number, finding in enumerate(findings) if finding.severity >= Severity.ERROR]
     account = account_for(traffic, owner != _UNCLAIMED, np.isin(owner, errors))
     shown = [f for f in findings if (not only or f.cause.name in only) and f.cause.name not in ignore]
@@ -68,6 +68,23 @@ def settle(traffic: Traffic, found: Sequence[Finding]) -> tuple[list[Finding], n
         finding.title = finding.title.replace("{count}", f"{finding.count:,}")
         finding.explanation = finding.explanation.replace("{count}", f"{finding.count:,}")
     return kept, owner
+
+
+def _decided(traffic: Traffic, finding: Finding) -> bool:
+    """Whether it is known to be on the leg it claims; what is left of it where some of it is not.
+
+    A reset or a closed connection has another culprit on the other leg: where the capture does not tell the
+    legs apart, nobody is accused.
+    """
+    by_leg = "frontend" in finding.cause.legs and "backend" not in finding.cause.legs
+    if finding.cause.either_leg or not by_leg or not traffic.undecided.any():
+        return True
+    rows, connections = _rows(finding.exchanges), _rows(finding.connections)
+    sure = ~traffic.undecided[traffic.exchanges["connection"][rows]]
+    sure_connections = ~traffic.undecided[connections]
+    if not sure.all() or not sure_connections.all():
+        _shrink(traffic, finding, rows[sure], connections[sure_connections])
+    return bool(sure.any() or sure_connections.any())
 
 
 def request_of(traffic: Traffic, rows: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from pcapdiag.traffic import Traffic
 
 SLACK_NS = 50_000  # two interfaces of one host; a quick proxy answers in 100 µs
 
-_KEYLESS = np.uint64(0xFFFFFFFFFFFFFFFF)
+KEYLESS = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 def by_target(exchanges: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -28,7 +28,7 @@ def by_answer(exchanges: np.ndarray) -> np.ndarray:
     key = body << 32 | exchanges["request_body"].astype("u8") % 2**12 << 20
     key |= exchanges["status"].astype("u8") << 8 | exchanges["method"]
     telling = (exchanges["response_ended"] == t.END_COMPLETE) & (body > 0) & (body < 2**32)
-    return np.where(telling, key, _KEYLESS)
+    return np.where(telling, key, KEYLESS)
 
 
 def nested(traffic: Traffic, rows: np.ndarray, key: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -37,7 +37,7 @@ def nested(traffic: Traffic, rows: np.ndarray, key: np.ndarray) -> tuple[np.ndar
     vantage = traffic.connections["vantage"][exchanges["connection"]]
     order = np.lexsort((exchanges["start_ns"], vantage, key))
     one, two = order[:-1], order[1:]
-    same = (key[one] == key[two]) & (vantage[one] == vantage[two]) & (key[one] != _KEYLESS)
+    same = (key[one] == key[two]) & (vantage[one] == vantage[two]) & (key[one] != KEYLESS)
     same &= exchanges["connection"][one] != exchanges["connection"][two]
     one, two = one[same], two[same]
     first, second = exchanges[one], exchanges[two]

@@ -12,7 +12,7 @@ import numpy as np
 
 from pcapdiag import tables as t
 from pcapdiag.legs.endpoints import Endpoints
-from pcapdiag.legs.nesting import by_answer, by_target, marked, nested
+from pcapdiag.legs.nesting import KEYLESS, by_answer, by_target, marked, nested
 from pcapdiag.legs.normal import same_targets
 from pcapdiag.traffic import Traffic
 
@@ -23,13 +23,15 @@ _CLEARLY = 2
 _LEAST_SHARE = 0.05  # of a sender's requests: many equal ones at once hide one another
 _LEAST_SHARE_UNMARKED = 0.3  # where neither an address nor a header joins the legs, chance must be ruled out
 _LEAST_TIMES = 3
+# Of answers alone, by another address: as many of one size come and go by chance.
+_LEAST_SHARE_REWRITTEN, _LEAST_TIMES_REWRITTEN, _LEAST_KINDS = 0.6, 8, 3
 
 
 def passages(traffic: Traffic, endpoints: Endpoints) -> np.ndarray:
     """All passages of a sample of the exchanges, as rows of ``Passage``.
 
     Requests are known again by their targets; where none is, the host may rewrite them: then its own
-    answers must mostly be those it gets.
+    answers must mostly be those it gets, and of several sizes where it asks from another address.
     """
     rows = _sample(traffic)
     if len(rows) < 2:
@@ -38,9 +40,29 @@ def passages(traffic: Traffic, endpoints: Endpoints) -> np.ndarray:
     found = _passages(traffic, endpoints, rows, by_target(exchanges, same_targets(traffic)))
     if len(found):
         return found
-    found = _passages(traffic, endpoints, rows, by_answer(exchanges))
+    key = by_answer(exchanges)
+    found = _passages(traffic, endpoints, rows, key)
+    if not len(found):
+        return found
     own = endpoints.address[found["outer"]] == found["sender"]
-    return found[own & (2 * found["times"] >= _sent(traffic, rows)[found["sender"]])]
+    way = found["outer"].astype("u8") << 32 | found["sender"]
+    through = _sums(way, found["times"])
+    told = through >= _LEAST_SHARE_REWRITTEN * _sent(traffic, rows[key != KEYLESS])[found["sender"]]
+    told &= (through >= _LEAST_TIMES_REWRITTEN) & (_kinds(traffic, endpoints, rows, key, way) >= _LEAST_KINDS)
+    return found[np.where(own, 2 * found["times"] >= _sent(traffic, rows)[found["sender"]], told)]
+
+
+def _kinds(
+    traffic: Traffic, endpoints: Endpoints, rows: np.ndarray, key: np.ndarray, ways: np.ndarray
+) -> np.ndarray:
+    """How many different keys the requests have that went each of these ways (listener and sender)."""
+    outer, inner = nested(traffic, rows, key)
+    on = traffic.exchanges["connection"]
+    way = endpoints.of_connection[on[outer]].astype("u8") << 32 | traffic.connections["client"][on[inner]]
+    key_of = np.zeros(len(traffic.exchanges), "u8")
+    key_of[rows] = key
+    went = np.unique(np.stack([way, key_of[outer]]), axis=1)[0]
+    return np.array([np.count_nonzero(went == one) for one in ways.tolist()])
 
 
 def _passages(traffic: Traffic, endpoints: Endpoints, rows: np.ndarray, key: np.ndarray) -> np.ndarray:

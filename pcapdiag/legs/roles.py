@@ -5,8 +5,9 @@ The evidence, the strongest first; a weaker kind is asked only where the stronge
 1. the user names its addresses;
 2. requests pass through it (``passing.py``);
 3. an address that accepts HTTP, or what TLS hides, from others and opens connections to others;
-4. answers that only a load balancer makes (``Server: awselb/2.0``) tell its listener;
-5. requests with forwarding headers, and health checks, tell the addresses it asks from.
+4. requests follow at once on what came to a TLS listener at another address (``echoes.py``);
+5. answers that only a load balancer makes (``Server: awselb/2.0``) tell its listener;
+6. requests with forwarding headers, and health checks, tell the addresses it asks from.
 
 From one side the other is then sought: a client that a forwarding header names came in by a listener. Of
 several proxies in a row the outermost is taken. Nothing is claimed of the rest.
@@ -19,6 +20,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pcapdiag import tables as t
+from pcapdiag.legs.echoes import echoes
 from pcapdiag.legs.endpoints import Endpoints, exchanges_with, may_be_http
 from pcapdiag.legs.hashes import address_hashes
 from pcapdiag.legs.passing import passages
@@ -53,6 +55,8 @@ def find_roles(traffic: Traffic, endpoints: Endpoints, named: np.ndarray) -> Rol
         _take_passing(roles, endpoints, passing)
     else:
         _take_middle(roles, traffic, endpoints)
+    if not roles.known:
+        _take_echoes(roles, traffic, endpoints)
     if not roles.known:
         _take_own_answers(roles, traffic, endpoints)
         _take_marked_senders(roles, traffic, endpoints)
@@ -122,6 +126,26 @@ def _only_calls_others(traffic: Traffic) -> np.ndarray:
     return answers & asks & ~adds_mark
 
 
+def _take_echoes(roles: Roles, traffic: Traffic, endpoints: Endpoints) -> None:
+    """Addresses that ask in clear right after something came in TLS, and where that came to.
+
+    Of a load balancer known on one leg only, the other is sought so.
+    """
+    seen = roles.senders[traffic.connections["client"]].any()
+    senders = roles.senders if seen else np.ones(len(roles.senders), "?")
+    listeners = roles.listeners if roles.listeners.any() else np.ones(len(roles.listeners), "?")
+    found = echoes(traffic, endpoints, senders, listeners)
+    for echo in found:
+        roles.listeners[echo.listener] = True
+        roles.senders[echo.sender] = True
+    if found:
+        times = sum(echo.times for echo in found)
+        asked = sum({echo.sender: echo.asked for echo in found}.values())
+        roles.reasons.append(
+            f"{times:,} of {asked:,} requests sampled followed at once on what came to it in TLS"
+        )
+
+
 def _take_own_answers(roles: Roles, traffic: Traffic, endpoints: Endpoints) -> None:
     """Where answers come from that only a load balancer gives: by Server field, throttling field, status."""
     exchanges = traffic.exchanges
@@ -162,8 +186,10 @@ def _take_marked_senders(roles: Roles, traffic: Traffic, endpoints: Endpoints) -
 
 
 def _seek_other_side(roles: Roles, traffic: Traffic, endpoints: Endpoints) -> None:
-    """From the senders to the backends, their other senders, and the listeners."""
+    """From the senders to the backends, their other senders, and the listeners; or the other way."""
     connections, at = traffic.connections, endpoints.of_connection
+    if not roles.senders[connections["client"]].any():
+        _take_echoes(roles, traffic, endpoints)
     sent = roles.senders[connections["client"]] & ~roles.listeners[at]
     roles.backends[at[sent]] = True
     marks = exchanges_with(traffic, t.REQ_FORWARDED | t.REQ_HEALTH) > 0
@@ -174,6 +200,8 @@ def _seek_other_side(roles: Roles, traffic: Traffic, endpoints: Endpoints) -> No
         )
         came_in &= may_be_http(traffic) & ~roles.backends[at] & ~roles.senders[connections["client"]]
         roles.listeners[at[came_in]] = True
+    if not roles.listeners[at].any():
+        _take_echoes(roles, traffic, endpoints)
 
 
 def _named_clients(roles: Roles, traffic: Traffic) -> np.ndarray:

@@ -81,6 +81,23 @@ def test_a_rewriting_proxy_is_known_by_its_answers() -> None:
     assert found(traffic) == [(ALB, ALB, "10.0.1.5", 3)]
 
 
+def rewritten(requests: int, sizes: int) -> TrafficBuilder:
+    """Two arms, no header, other targets behind: the answers' sizes alone are the same."""
+    traffic = TrafficBuilder()
+    front, back = traffic.connection(CLIENT, "10.1.0.1"), traffic.connection("10.2.0.1", BACKEND)
+    for n in range(requests):
+        size = 50 + n % sizes
+        traffic.exchange(front, f"GET /api/{n}", n, takes_s=0.010, response_body=size)
+        traffic.exchange(back, f"GET /{n}", n + 0.002, takes_s=0.006, response_body=size)
+    return traffic
+
+
+def test_from_another_address_its_answers_must_be_many_and_of_several_sizes() -> None:
+    assert found(rewritten(9, 3)) == [("10.1.0.1", "10.2.0.1", "10.0.1.5", 9)]
+    assert found(rewritten(7, 3)) == []
+    assert found(rewritten(9, 2)) == []
+
+
 def test_a_node_of_few_requests_is_a_node_all_the_same() -> None:
     traffic = hops(40, (CLIENT, "10.1.0.1"), ("10.2.0.1", BACKEND), and_flags=t.REQ_FORWARDED)
     front = traffic.connection(CLIENT, "10.1.0.2")

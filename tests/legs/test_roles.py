@@ -51,3 +51,10 @@ def test_a_database_client_does_not_stand_in_the_middle() -> None:
     traffic.exchange(traffic.connection(CLIENT, ALB))
     traffic.connection(ALB, "10.0.3.3:5432", protocol=t.PROTOCOL_OTHER)
     assert not roles(traffic).known
+
+
+def test_one_arm_that_ends_tls_stands_in_the_middle() -> None:
+    traffic = TrafficBuilder()
+    traffic.connection(CLIENT, f"{ALB}:443", protocol=t.PROTOCOL_TLS)
+    traffic.exchange(traffic.connection(ALB, BACKEND), status=500)
+    assert roles(traffic).reasons == ["it takes connections and opens others"]

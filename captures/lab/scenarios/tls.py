@@ -1,11 +1,15 @@
-"""HTTPS on the frontend, with the key log that opens it: what happened inside is judged like plain HTTP."""
+"""HTTPS on the frontend: opened by a key log, what happened inside is judged like plain HTTP.
+
+Without keys, and on a load balancer of two arms that marks nothing as forwarded, only time joins its legs.
+"""
 
 import shutil
 import ssl
 import time
+from typing import Any
 
 from captures.lab import certificates
-from captures.lab.backends import answers
+from captures.lab.backends import after, answers, resets
 from captures.lab.bench import ALB_FRONT, CLIENT
 from captures.lab.client import Outcome
 from captures.lab.lab import Lab
@@ -124,3 +128,57 @@ def near_miss_unread_goodbye(lab: Lab) -> None:
         raise RuntimeError("a healthy request failed")
     _keep_keys(lab)
     lab.check(f"tcp.flags.reset == 1 && ip.dst == {ALB_FRONT}", 4)
+
+
+GIVE_UP_S = 1.5
+UNHEALTHY = {
+    "/faulty/crash": after(0.05, resets),
+    "/faulty/500": answers("500 Internal Server Error"),
+    "/faulty/stuck": after(GIVE_UP_S + 1),
+}
+
+
+def _two_armed(lab: Lab, balancer: str, **options: Any) -> dict[str, Any]:
+    """TLS to the clients at one address, plain HTTP from another, marked by no header; what clients need."""
+    lab.site()
+    lab.faulty(UNHEALTHY)
+    certificate = certificates.make(lab.folder, "shop.example.com")
+    if balancer == "nginx":
+        options |= {"server": certificates.for_nginx(certificate), "listen": [f"{ALB_FRONT}:443 ssl"]}
+    else:
+        options |= {"listen": [f"{ALB_FRONT}:443 ssl crt {certificate}"]}
+    lab.balance(balancer, forwards=False, response_timeout_s=GIVE_UP_S, **options)
+    return {"target": (ALB_FRONT, 443), "tls": certificates.trusting(lab.folder)}
+
+
+def _fail(lab: Lab, secure: dict[str, Any]) -> None:
+    """Requests that meet each fault, among others that do not."""
+    client = lab.client(**secure)
+    with lab.recording(), lab.healthy_traffic(**secure):
+        for path in ("/faulty/crash", "/faulty/500", "/faulty/stuck") * 2:
+            client.get(path, note=path)
+            client.get("/faulty/works")
+    lab.expect("backend-reset", lab.count(502, note="/faulty/crash"))
+    lab.expect("backend-error-status", lab.count(500, note="/faulty/500"))
+    waited = (GIVE_UP_S, 0.2)
+    lab.expect("backend-response-timeout", lab.count(504, note="/faulty/stuck"), waited_s=waited)
+
+
+@scenario("TLS to the clients, plain HTTP to the backends from another address; no keys, nothing is wrong")
+def two_armed(lab: Lab) -> None:
+    """nginx marks no request as forwarded, so that time alone joins its legs."""
+    secure = _two_armed(lab, "nginx")
+    with lab.recording(), lab.healthy_traffic(**secure):
+        pass
+
+
+@scenario("resets, 500s and silence of a backend behind nginx that speaks TLS to its clients; no keys")
+def nginx_two_armed(lab: Lab) -> None:
+    """nginx marks no request as forwarded, so that time alone joins its legs; counts: the client's log."""
+    _fail(lab, _two_armed(lab, "nginx"))
+
+
+@scenario("resets, 500s and silence of a backend behind HAProxy that speaks TLS to its clients; no keys")
+def haproxy_two_armed(lab: Lab) -> None:
+    """HAProxy marks no request as forwarded, so that time alone joins its legs; counts: the client's log."""
+    _fail(lab, _two_armed(lab, "haproxy"))
