@@ -17,6 +17,7 @@ from pcapdiag.ahead import ahead
 from pcapdiag.capture import KEPT, Batch, CaptureFile, open_captures
 from pcapdiag.errors import PcapdiagError
 from pcapdiag.http import Framer
+from pcapdiag.ordering import Ordering
 from pcapdiag.packets import Decoder
 from pcapdiag.tcp import Tracker
 from pcapdiag.traffic import Traffic, address_text
@@ -223,19 +224,17 @@ def decoded(
     total = 0
     for index, file in enumerate(files):
         file.info.first_frame = total + 1
+        ordering = Ordering()
         for batch in file.batches(offset_progress(progress, files, index)):
-            yield index, batch, in_time(decoder.decode(batch.data, batch.records, total + batch.first_frame))
+            packets = decoder.decode(batch.data, batch.records, total + batch.first_frame)
+            yield index, *ordering.put(batch, packets)
             if stop and stop() and file.on_disk:
-                return
+                break
+        if left := ordering.left():
+            yield index, *left
+        if stop and stop() and file.on_disk:
+            return
         total += file.info.packets
-
-
-def in_time(packets: np.ndarray) -> np.ndarray:
-    """The packets of a batch in the order of their times: some captures store them a little out of it."""
-    times = packets["time_ns"]
-    if (times[1:] >= times[:-1]).all():
-        return packets
-    return packets[np.argsort(times, kind="stable")]
 
 
 def offset_progress(
@@ -286,6 +285,7 @@ def traffic_of(files: Sequence[CaptureFile], tracker: Tracker, framer: Framer, d
             **decoded,
             "tcp_packets": decoded["tcp"],
             "capture_duplicates": k.duplicates,
+            "answers_stored_early": k.crossed,
             "events_dropped": k.events_dropped,
             "evicted_connections": k.evicted,
             "stash_overflows": k.stash_full,

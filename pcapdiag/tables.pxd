@@ -187,6 +187,8 @@ cdef struct Stream:
     long long candidate
     long long unacked
     long long zero_ns
+    long long waits
+    long long waits_ns
     long long last_ns
     long long data_ns
     long long ack_ns
@@ -228,6 +230,7 @@ cdef struct Stream:
     unsigned char known
     unsigned char ws_known
     unsigned char fin_sent
+    unsigned char waited_in_vain
     signed char wscale
     unsigned char hole_has_ts
 
@@ -240,6 +243,9 @@ cdef struct Slot:
     long long syn_ns
     long long synack_ns
     long long first_rtt_ns
+    long long rst_at
+    long long rst_ns
+    unsigned int rst_frame
     unsigned int connection
     unsigned int hash_next
     unsigned int bucket
@@ -248,6 +254,7 @@ cdef struct Slot:
     unsigned short server_port
     unsigned char vantage
     unsigned char state
+    unsigned char rst_from
 
 cdef struct HttpStream:
     long long remaining

@@ -401,6 +401,11 @@ Stream = np.dtype(
         ("candidate", "i8"),  # end of the largest segment not yet acknowledged, 0 = none
         ("unacked", "i8"),  # position of the segment being sent again
         ("zero_ns", "i8"),  # since when it announces a zero window, 0 = it does not
+        (
+            "waits",
+            "i8",
+        ),  # position of the other stream that what came here acknowledges, 0 = none to wait for
+        ("waits_ns", "i8"),  # since when
         ("last_ns", "i8"),
         ("data_ns", "i8"),  # when `next` last moved, as Wireshark's analysis sees it
         ("ack_ns", "i8"),
@@ -442,6 +447,7 @@ Stream = np.dtype(
         ("known", "u1"),  # 1: isn is set, 2: from the peer's first ACK
         ("ws_known", "u1"),  # bit 0 ws_next, 1 ws_contiguous, 2 ws_ack
         ("fin_sent", "u1"),  # SEGMENT_FIN was handed on
+        ("waited_in_vain", "u1"),  # times in a row
         ("wscale", "i1"),  # -1 SYN not seen, -2 seen without the option
         ("hole_has_ts", "u1"),
     ],
@@ -459,6 +465,9 @@ Slot = np.dtype(
         ("syn_ns", "i8"),
         ("synack_ns", "i8"),
         ("first_rtt_ns", "i8"),  # SYN to handshake's ACK, 0 = not seen
+        ("rst_at", "i8"),  # of an RST that waits: its position in its sender's stream
+        ("rst_ns", "i8"),  # 0 = none waits
+        ("rst_frame", "u4"),
         ("connection", "u4"),
         ("hash_next", "u4"),  # next slot in the bucket, or in the free list
         ("bucket", "u4"),
@@ -467,6 +476,7 @@ Slot = np.dtype(
         ("server_port", "u2"),
         ("vantage", "u1"),
         ("state", "u1"),  # 0 free, 1 open, 2 closed
+        ("rst_from", "u1"),  # direction of the RST that waits
     ],
     align=True,
 )

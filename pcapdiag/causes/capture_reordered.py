@@ -2,8 +2,8 @@
 
 What the wire shows
     Records whose time lies before the record in front of them; or segments that lie behind later ones
-    although their receiver, which acknowledges at once what comes out of order, noticed nothing. The order
-    is put right before anything is judged.
+    although their receiver, which acknowledges at once what comes out of order, noticed nothing; or answers
+    that lie before what they acknowledge. The order is put right before anything is judged.
 
 Why it happens
     Captures of several interfaces or queues were written by several threads or merged without sorting, or a
@@ -37,23 +37,25 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     steps = sum(file.backward_steps for file in traffic.files)
     late, noticed = _late_segments(traffic)
     unnoticed = late >= FEW and noticed <= UNNOTICED * late
-    if not steps and not unnoticed:
+    early = traffic.counters.get("answers_stored_early", 0)
+    early = early if early >= FEW else 0
+    if not steps and not unnoticed and not early:
         return
     late = late if unnoticed else 0
     total = sum(file.packets for file in traffic.files)
     yield capturing.finding(
         CAUSE,
         title=(
-            f"{max(steps, late):,} of {total:,} packets are stored out of their order: put right before "
-            "anything was judged"
+            f"{max(steps, late, early):,} of {total:,} packets are stored out of their order: put right "
+            "before anything was judged"
         ),
         explanation=(
             f"The times of {steps:,} packets lie before the time of the record in front of them; {late:,} "
             "segments lie behind later ones although their receivers sent no duplicate ACK, as they do for "
-            "what the network reorders."
+            f"what the network reorders; {early:,} answers lie before the packets they acknowledge."
         ),
         remedy=("Nothing needs doing here. For other tools: reordercap in.pcap out.pcap.",),
-        facts={"backward_steps": steps, "late_segments": late},
+        facts={"backward_steps": steps, "late_segments": late, "early_answers": early},
     )
 
 

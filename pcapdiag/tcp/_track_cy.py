@@ -12,6 +12,8 @@ One `Tracker` holds the live connections of one analysis (or one shard of it). R
   a hole waits in the stash, which is bounded; a hole is given up as a gap only when the peer acknowledged
   what lies in it and a grace time passed or the peer answered, when the stash is full, or when the
   connection ends.
+* An answer that acknowledges what the capture has not shown yet was stored before it: it waits in the stash
+  until that comes, for a few packets and milliseconds. So does a FIN, and an RST.
 * Analysis flags follow the meaning Wireshark documents for tcp.analysis.*, and are kept apart (`ws_*`) from
   our own account of loss, which knows which bytes were really captured before.
 * Odd traffic is counted, never an error; no limit or name of a cause stands here.
@@ -98,6 +100,9 @@ MIX = cython.declare(cython.ulonglong, 0x9E3779B97F4A7C15)
 RECENT = cython.declare(cython.longlong, 8)  # packets of a stream remembered to know their second copies
 OUT_OF_ORDER_NS = cython.declare(cython.longlong, 3000000)  # Wireshark's, where no handshake was seen
 FAST_NS = cython.declare(cython.longlong, 20000000)
+WAIT_PIECES = cython.declare(cython.longlong, 64)  # of a stream that waits for the other one
+WAIT_BYTES = cython.declare(cython.longlong, 1 << 20)  # an ACK further ahead is no sign of disorder
+VAIN = cython.declare(cython.int, 4)  # after so many vain waits, bytes are missing rather than late
 
 
 @cython.cfunc
@@ -183,6 +188,8 @@ class Tracker:
     gap_grace_ns = cython.declare(cython.longlong, visibility="public")
     duplicate_ns = cython.declare(cython.longlong, visibility="public")
     reorder_ns = cython.declare(cython.longlong, visibility="public")
+    wait_ns = cython.declare(cython.longlong, visibility="public")
+    crossed = cython.declare(cython.longlong, visibility="public")  # answers stored before what they answer
     file = cython.declare(cython.longlong, visibility="public")
     vantage = cython.declare(cython.longlong, visibility="public")
     seed = cython.declare(cython.ulonglong, visibility="public")
@@ -207,6 +214,8 @@ class Tracker:
         self.gap_grace_ns = 200000000
         self.duplicate_ns = 1000000
         self.reorder_ns = 3000000
+        self.wait_ns = 10000000
+        self.crossed = 0
         self.file = self.vantage = 0
         self.seed = 0
         self.slot_high = self.stash_high = 0
@@ -385,8 +394,9 @@ class Tracker:
         r: cython.longlong = 2 * slot + 1 - direction
         row: cython.longlong = self.slots[slot].connection
         if not self.streams[s].known:
-            # its other half was seen only: a SYN that the SYN-ACK we know acknowledges is its beginning
-            return self.slots[slot].state == 2 or diff(self.streams[r].last_ack, p[i].seq) != 1
+            # its other half was seen only: a SYN that the SYN-ACK (or RST) we know acknowledges began it
+            late: cython.bint = p[i].time_ns - self.slots[slot].last_ns > self.wait_ns
+            return (self.slots[slot].state == 2 and late) or diff(self.streams[r].last_ack, p[i].seq) != 1
         if self.streams[s].isn != p[i].seq:
             return True
         # the same SYN again, though its sender had reset: what it met was left of an older connection
@@ -431,6 +441,7 @@ class Tracker:
         self.slots[slot].syn_ns = 0
         self.slots[slot].synack_ns = 0
         self.slots[slot].first_rtt_ns = 0
+        self.slots[slot].rst_ns = 0
         self.clear_stream(2 * slot)
         self.clear_stream(2 * slot + 1)
         self.connections[row].first_ns = p[i].time_ns
@@ -488,6 +499,8 @@ class Tracker:
         self.streams[s].candidate = 0
         self.streams[s].unacked = -1
         self.streams[s].zero_ns = 0
+        self.streams[s].waits = 0
+        self.streams[s].waited_in_vain = 0
         self.streams[s].last_ns = 0
         self.streams[s].data_ns = 0
         self.streams[s].ack_ns = 0
@@ -648,8 +661,11 @@ class Tracker:
         self.end_zero_window(b, now)
         client_hole: cython.longlong = self.hole_bytes(a)
         server_hole: cython.longlong = self.hole_bytes(b)
+        self.streams[a].waits = 0
+        self.streams[b].waits = 0
         self.give_up_holes(slot, 0)
         self.give_up_holes(slot, 1)
+        self.hand_on_rst(slot)
         self.write_trouble(row, a, 0, client_hole)
         self.write_trouble(row, b, 1, server_hole)
         self.connections[row].client_bytes = self.stream_bytes(a)
@@ -1156,6 +1172,10 @@ class Tracker:
         self.streams[f].last_ack = p[i].ack
         self.streams[f].last_ns = now
 
+        if (self.streams[f].waits or self.streams[r].waits or self.slots[slot].rst_ns) and self.over_wait(
+            slot, now
+        ):
+            self.wait_no_more(slot)
         if tcp & RST:
             self.reset(slot, direction, p, i)
             return
@@ -1224,6 +1244,13 @@ class Tracker:
         self.window(slot, direction, p, i)
         if tcp & ACK:
             self.acknowledge(slot, direction, p, i)
+            if (
+                self.streams[r].acked > self.streams[r].next
+                and (length > 0 or (tcp & FIN))
+                and not alive
+                and self.streams[r].known
+            ):
+                self.wait(slot, direction, self.position(r, p[i].ack), now)
         at = self.position(f, p[i].seq)
         if tcp & SYN:
             at += 1
@@ -1234,6 +1261,7 @@ class Tracker:
                 self.connections[row].flags |= CONN_TRUNCATED
             if (
                 self.streams[r].stash_first != NOWHERE
+                and self.streams[r].waits == 0
                 and self.streams[r].acked > self.stash[self.streams[r].stash_first].position
             ):
                 # who answers has read what is missing here: its answer must not come before the question
@@ -1244,11 +1272,18 @@ class Tracker:
             if self.streams[r].acked > self.streams[r].delivered + 1:
                 self.give_up_acked(slot, 1 - direction)  # who closes has read what is missing here, too
             self.finished(slot, direction, p, i, at + length)
-        if self.streams[f].hole_acked_ns and now - self.streams[f].hole_acked_ns > self.gap_grace_ns:
-            self.give_up_acked(slot, direction)
+        if self.streams[f].hole_acked_ns:
+            if self.streams[f].acked <= self.streams[f].delivered:
+                self.streams[f].hole_acked_ns = 0  # they came late
+            elif now - self.streams[f].hole_acked_ns > self.gap_grace_ns:
+                self.give_up_acked(slot, direction)
         if self.streams[r].hole_acked_ns and now - self.streams[r].hole_acked_ns > self.gap_grace_ns:
             self.give_up_acked(slot, 1 - direction)
         self.end_in_order(slot, direction, now, frame)
+        if self.streams[r].waits and self.has_come(f, self.streams[r].waits):
+            self.waited(slot, 1 - direction, now, frame)
+        elif self.slots[slot].rst_ns:
+            self.rst_in_turn(slot)
 
     @cython.cfunc
     @cython.nogil
@@ -1269,6 +1304,8 @@ class Tracker:
             if self.connections[row].syns < 255:
                 self.connections[row].syns += 1
             self.connections[row].flags |= CONN_SYN
+            if (self.connections[row].flags & ((CONN_RST_CLIENT << 1) | CONN_SYNACK)) == CONN_RST_CLIENT << 1:
+                self.connections[row].flags |= CONN_REFUSED  # the RST was stored before it
             self.connections[row].client_mss = p[i].mss
             self.connections[row].client_wscale = p[i].wscale
             if not (self.connections[row].flags & CONN_SYNACK):
@@ -1327,7 +1364,16 @@ class Tracker:
         self.note_close(slot, direction)
         self.connections[row].flags |= cython.cast(cython.uint, CONN_RST_CLIENT << direction)
         self.slots[slot].state = 2
-        self.emit(slot, direction, SEGMENT_RST, p[i].time_ns, p[i].frame, 0, 0, 0, 0)
+        f: cython.longlong = 2 * slot + direction
+        at: cython.longlong = self.position(f, p[i].seq) if self.streams[f].known else 0
+        if (p[i].flags & ACK) and self.streams[r].known and self.streams[r].acked > self.streams[r].next:
+            self.wait(slot, direction, self.position(r, p[i].ack), p[i].time_ns)
+        self.slots[slot].rst_ns = p[i].time_ns
+        self.slots[slot].rst_frame = p[i].frame
+        self.slots[slot].rst_from = cython.cast(cython.uchar, direction)
+        # what it was sent behind may be stored behind it
+        self.slots[slot].rst_at = at if self.streams[f].next < at <= self.streams[f].next + WAIT_BYTES else 0
+        self.rst_in_turn(slot)
 
     @cython.cfunc
     @cython.nogil
@@ -1365,7 +1411,16 @@ class Tracker:
                 self.event(slot, direction, EVENT_FIN_RETRANSMISSION, p[i].time_ns, p[i].frame, 0, 0)
             return
         self.note_close(slot, direction)
+        if self.streams[2 * slot + 1 - direction].waits > at and self.connections[row].closed_by != 255:
+            # the other side's FIN or RST, stored before, acknowledges this one
+            self.connections[row].closed_by = cython.cast(cython.uchar, direction)
         self.streams[f].fin = at
+        if at > self.streams[f].next and self.streams[f].stash_first == NOWHERE:
+            # it overtook data
+            self.streams[f].hole_ns = p[i].time_ns
+            self.streams[f].hole_ts = p[i].ts_val
+            self.streams[f].hole_has_ts = p[i].has_ts
+            self.streams[f].hole_ip_id = p[i].ip_id
         if at + 1 > self.streams[f].next:
             self.streams[f].next = at + 1
         self.connections[row].flags |= cython.cast(cython.uint, CONN_FIN_CLIENT << direction)
@@ -1520,9 +1575,19 @@ class Tracker:
         if end <= self.streams[f].delivered:
             return
         if at <= self.streams[f].delivered:
+            if self.streams[f].waits:
+                if at == self.streams[f].delivered and self.streams[f].stash_count < WAIT_PIECES:
+                    self.keep(slot, direction, p, i, at, end)
+                    return
+                self.stop_waiting(slot, direction, now, p[i].frame)
             self.in_order(slot, direction, p, i, at, end)
             return
-        # a hole before it
+        if self.streams[f].waits and self.streams[f].stash_count >= WAIT_PIECES:
+            self.stop_waiting(slot, direction, now, p[i].frame)
+            if at <= self.streams[f].delivered:
+                self.in_order(slot, direction, p, i, at, end)
+                return
+        # a hole before it, or what waits
         if self.streams[f].stash_first == NOWHERE:
             self.streams[f].hole_ns = now
             self.streams[f].hole_ts = p[i].ts_val
@@ -1647,6 +1712,136 @@ class Tracker:
         if self.event_count > row:
             self.events[row].stall_us = cython.cast(cython.uint, saturated(stall_us))
 
+    # --- what was stored before what it answers ---------------------------------------------------
+
+    @cython.cfunc
+    @cython.nogil
+    @cython.exceptval(check=False)
+    def wait(
+        self, slot: cython.longlong, direction: cython.longlong, to: cython.longlong, now: cython.longlong
+    ) -> cython.void:
+        """What this direction sends from now on follows the other one's bytes up to `to`, not seen yet."""
+        f: cython.longlong = 2 * slot + direction
+        r: cython.longlong = 2 * slot + 1 - direction
+        if to <= self.streams[r].next or to > self.streams[r].next + WAIT_BYTES:
+            return
+        if self.streams[f].waits == 0:
+            if self.streams[f].waited_in_vain >= VAIN:
+                return
+            self.streams[f].waits_ns = now
+        if to > self.streams[f].waits:
+            self.streams[f].waits = to
+
+    @cython.cfunc
+    @cython.inline
+    @cython.nogil
+    @cython.exceptval(check=False)
+    def has_come(self, s: cython.longlong, to: cython.longlong) -> cython.bint:
+        """Whether a stream was handed on up to a position; a FIN takes one."""
+        return self.streams[s].delivered >= to or (
+            self.streams[s].fin >= 0 and self.streams[s].delivered >= self.streams[s].fin
+        )
+
+    @cython.cfunc
+    @cython.nogil
+    @cython.exceptval(check=False)
+    def over_wait(self, slot: cython.longlong, now: cython.longlong) -> cython.bint:
+        """Whether something of this connection waits longer than packets are stored out of order."""
+        s: cython.longlong
+        for s in range(2 * slot, 2 * slot + 2):
+            if self.streams[s].waits and now - self.streams[s].waits_ns > self.wait_ns:
+                return True
+        return self.slots[slot].rst_ns != 0 and now - self.slots[slot].rst_ns > self.wait_ns
+
+    @cython.cfunc
+    @cython.nogil
+    @cython.exceptval(check=False)
+    def wait_no_more(self, slot: cython.longlong) -> cython.void:
+        """What was waited for will not come: hand on all that waits."""
+        d: cython.longlong
+        for d in range(2):
+            if self.streams[2 * slot + d].waits:
+                self.stop_waiting(
+                    slot,
+                    d,
+                    self.slots[slot].last_ns,
+                    self.connections[self.slots[slot].connection].last_frame,
+                )
+        self.hand_on_rst(slot)
+
+    @cython.cfunc
+    @cython.nogil
+    @cython.exceptval(check=False)
+    def stop_waiting(
+        self, slot: cython.longlong, direction: cython.longlong, now: cython.longlong, frame: cython.longlong
+    ) -> cython.void:
+        """Hand on what waited in vain."""
+        f: cython.longlong = 2 * slot + direction
+        self.streams[f].waits = 0
+        if self.streams[f].waited_in_vain < 255:
+            self.streams[f].waited_in_vain += 1
+        self.flush(slot, direction)
+        self.end_in_order(slot, direction, now, frame)
+        self.rst_in_turn(slot)
+
+    @cython.cfunc
+    @cython.nogil
+    @cython.exceptval(check=False)
+    def waited(
+        self, slot: cython.longlong, direction: cython.longlong, now: cython.longlong, frame: cython.longlong
+    ) -> cython.void:
+        """What was waited for has come: hand on what answers it."""
+        f: cython.longlong = 2 * slot + direction
+        row: cython.longlong = self.slots[slot].connection
+        acked: cython.longlong = self.acked_bytes(2 * slot + 1 - direction)
+        self.crossed += 1
+        if self.connections[row].flags & ((CONN_FIN_CLIENT | CONN_RST_CLIENT) << direction):
+            # its close acknowledged these bytes before they were seen
+            if direction == 0:
+                self.connections[row].client_close_acked = cython.cast(
+                    cython.uint, min(acked, self.streams[f].waits - 1) & MASK32
+                )
+            else:
+                self.connections[row].server_close_acked = cython.cast(
+                    cython.uint, min(acked, self.streams[f].waits - 1) & MASK32
+                )
+        self.streams[f].waits = 0
+        self.streams[f].waited_in_vain = 0
+        self.flush(slot, direction)
+        self.end_in_order(slot, direction, now, frame)
+        self.rst_in_turn(slot)
+
+    @cython.cfunc
+    @cython.nogil
+    @cython.exceptval(check=False)
+    def rst_in_turn(self, slot: cython.longlong) -> cython.void:
+        """Hand on the RST once all that was sent before it was."""
+        f: cython.longlong = 2 * slot + self.slots[slot].rst_from
+        if (
+            self.slots[slot].rst_ns
+            and self.streams[f].waits == 0
+            and (self.slots[slot].rst_at <= self.streams[f].delivered)
+        ):
+            self.hand_on_rst(slot)
+
+    @cython.cfunc
+    @cython.nogil
+    @cython.exceptval(check=False)
+    def hand_on_rst(self, slot: cython.longlong) -> cython.void:
+        if self.slots[slot].rst_ns:
+            self.emit(
+                slot,
+                self.slots[slot].rst_from,
+                SEGMENT_RST,
+                self.slots[slot].rst_ns,
+                self.slots[slot].rst_frame,
+                0,
+                0,
+                0,
+                0,
+            )
+            self.slots[slot].rst_ns = 0
+
     # --- holes -----------------------------------------------------------------------------------
 
     @cython.cfunc
@@ -1688,6 +1883,7 @@ class Tracker:
             if before == NOWHERE:
                 # no room: give up the first hole, and hand on what waits behind it
                 self.stash_full += 1
+                self.streams[f].waits = 0
                 if self.streams[f].stash_first == NOWHERE:
                     self.gap(slot, direction, at)
                 else:
@@ -1806,6 +2002,9 @@ class Tracker:
         known: cython.longlong
         if length <= 0:
             return
+        if self.streams[2 * slot + 1 - direction].waits:
+            # what the other stream waits for is lost, not late
+            self.stop_waiting(slot, 1 - direction, self.slots[slot].last_ns, self.connections[row].last_frame)
         known = min(to, cython.cast(cython.longlong, self.streams[f].acked)) - self.streams[f].delivered
         if known > 0:
             self.streams[f].missing_bytes += known
@@ -1914,6 +2113,7 @@ class Tracker:
         if (
             self.streams[f].fin >= 0
             and not self.streams[f].fin_sent
+            and self.streams[f].waits == 0
             and self.streams[f].delivered >= self.streams[f].fin
         ):
             self.streams[f].fin_sent = 1
