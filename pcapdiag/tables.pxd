@@ -186,6 +186,8 @@ cdef struct Stream:
     long long rtt_sum_us
     long long candidate
     long long unacked
+    long long gap_from
+    long long gap_to
     long long zero_ns
     long long waits
     long long waits_ns

@@ -400,11 +400,10 @@ Stream = np.dtype(
         ("rtt_sum_us", "i8"),
         ("candidate", "i8"),  # end of the largest segment not yet acknowledged, 0 = none
         ("unacked", "i8"),  # position of the segment being sent again
+        ("gap_from", "i8"),  # the last gap given up: bytes that count as delivered and were not captured
+        ("gap_to", "i8"),
         ("zero_ns", "i8"),  # since when it announces a zero window, 0 = it does not
-        (
-            "waits",
-            "i8",
-        ),  # position of the other stream that what came here acknowledges, 0 = none to wait for
+        ("waits", "i8"),  # position of the other stream that what came here acknowledges, 0 = none
         ("waits_ns", "i8"),  # since when
         ("last_ns", "i8"),
         ("data_ns", "i8"),  # when `next` last moved, as Wireshark's analysis sees it
@@ -445,7 +444,7 @@ Stream = np.dtype(
         ("last_trouble_frame", "u4"),
         ("hole_ip_id", "u2"),
         ("known", "u1"),  # 1: isn is set, 2: from the peer's first ACK
-        ("ws_known", "u1"),  # bit 0 ws_next, 1 ws_contiguous, 2 ws_ack
+        ("ws_known", "u1"),  # bit 0 ws_next, 1 ws_contiguous, 2 ws_ack, 3 and 4 as the kernel says
         ("fin_sent", "u1"),  # SEGMENT_FIN was handed on
         ("waited_in_vain", "u1"),  # times in a row
         ("wscale", "i1"),  # -1 SYN not seen, -2 seen without the option

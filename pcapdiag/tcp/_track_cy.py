@@ -98,6 +98,10 @@ SPARE = cython.declare(cython.longlong, 160)  # blocks one packet may take: 262,
 MASK64 = cython.declare(cython.ulonglong, 0xFFFFFFFFFFFFFFFF)
 MIX = cython.declare(cython.ulonglong, 0x9E3779B97F4A7C15)
 RECENT = cython.declare(cython.longlong, 8)  # packets of a stream remembered to know their second copies
+# bits of ws_known: whether an acknowledgment of bytes that were not captured is told, and not told again
+# with every packet after it
+EXPECTED = cython.declare(cython.int, 8)
+GAP_SEEN = cython.declare(cython.int, 16)
 OUT_OF_ORDER_NS = cython.declare(cython.longlong, 3000000)  # Wireshark's, where no handshake was seen
 FAST_NS = cython.declare(cython.longlong, 20000000)
 WAIT_PIECES = cython.declare(cython.longlong, 64)  # of a stream that waits for the other one
@@ -498,6 +502,8 @@ class Tracker:
         self.streams[s].rtt_sum_us = 0
         self.streams[s].candidate = 0
         self.streams[s].unacked = -1
+        self.streams[s].gap_from = 0
+        self.streams[s].gap_to = 0
         self.streams[s].zero_ns = 0
         self.streams[s].waits = 0
         self.streams[s].waited_in_vain = 0
@@ -1049,19 +1055,15 @@ class Tracker:
             a &= ~WINDOW_UPDATE
         if (known & 4) and ack != self.streams[f].ws_ack:
             self.streams[f].ws_dup_acks = 0
-        if (rknown & 2) and self.streams[r].known:
-            # a hole that was filled late is none any more
-            end = self.streams[r].isn + self.streams[r].delivered
-            if diff(end, self.streams[r].ws_contiguous) > 0:
-                self.streams[r].ws_contiguous = cython.cast(cython.uint, end & MASK32)
         if (tcp & ACK) and (rknown & 2) and diff(ack, self.streams[r].ws_contiguous) > 0:
-            if not (
-                self.streams[r].ws_flags & ZERO_WINDOW_PROBE and diff(ack, self.streams[r].ws_contiguous) == 1
-            ):
-                a |= ACK_LOST_SEGMENT
-            self.streams[r].ws_contiguous = self.streams[r].ws_next
-            if diff(ack, self.streams[r].ws_contiguous) > 0:
+            if self.streams[r].ws_flags & ZERO_WINDOW_PROBE and diff(ack, self.streams[r].ws_contiguous) == 1:
                 self.streams[r].ws_contiguous = cython.cast(cython.uint, ack)
+            elif rknown & (EXPECTED | GAP_SEEN):
+                a |= ACK_LOST_SEGMENT
+                if self.streams[r].ws_next == self.streams[r].ws_contiguous:
+                    self.streams[r].ws_known &= ~EXPECTED
+                self.streams[r].ws_known &= ~GAP_SEEN
+                self.streams[r].ws_contiguous = self.streams[r].ws_next
 
         if (length > 0 or (tcp & (SYN | FIN))) and not (a & KEEP_ALIVE):
             a |= self.resent(slot, direction, p, i)
@@ -1076,9 +1078,15 @@ class Tracker:
                 self.streams[f].ws_next = cython.cast(cython.uint, end)
                 self.streams[f].data_ns = now
             if not (known & 2) or seq == self.streams[f].ws_contiguous:
-                self.streams[f].ws_contiguous = cython.cast(cython.uint, end)
-            self.streams[f].ws_known |= 3
+                self.streams[f].ws_contiguous = self.streams[f].ws_next
+            self.streams[f].ws_known |= 3 if known & 2 else 3 | EXPECTED
+        if a & LOST_SEGMENT:
+            self.streams[f].ws_known |= GAP_SEEN
+        if a & DUPLICATE_ACK:
+            self.streams[f].ws_known &= ~EXPECTED
         if tcp & ACK:
+            if (known & 4) and not same_ack:
+                self.streams[f].ws_known |= EXPECTED
             self.streams[f].ws_ack = cython.cast(cython.uint, ack)
             self.streams[f].ws_known |= 4
             self.streams[f].ack_ns = now
@@ -1128,6 +1136,8 @@ class Tracker:
         at: cython.longlong = self.position(s, seq)
         end: cython.longlong = at + length
         entry: cython.longlong
+        if at < self.streams[s].gap_to and end > self.streams[s].gap_from:
+            return False
         if at < self.streams[s].delivered:
             at = self.streams[s].delivered
         entry = self.streams[s].stash_first
@@ -2038,6 +2048,9 @@ class Tracker:
             0,
             0,
         )
+        if self.streams[f].gap_to != self.streams[f].delivered:
+            self.streams[f].gap_from = self.streams[f].delivered
+        self.streams[f].gap_to = to
         self.streams[f].delivered = to
         if to > self.streams[f].next:
             self.streams[f].next = to

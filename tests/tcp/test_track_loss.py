@@ -320,3 +320,63 @@ def test_first_packets_of_a_connection_begun_before_may_be_reordered() -> None:
     c.reorder()
     c.client.ack()
     assert len(Reading(c).troubles) == 0
+
+
+def test_bytes_given_up_as_a_gap_were_lost_before_the_capture_when_they_come_at_last() -> None:
+    c = opened(auto_ack=False)
+    c.server.send("a" * 100, lost=True)
+    for _ in range(1100):  # more than may wait behind a hole
+        c.server.send("b" * 10)
+    c.client.ack()
+    c.wait(0.25)
+    c.server.retransmit()
+    trouble = Reading(c).trouble(SERVER)
+    assert trouble["lost_before"] == 1
+    assert "retransmitted" not in trouble
+
+
+# What tshark 4.0 says of these packets is what the tests expect.
+
+
+def acknowledged_unseen(c: Conversation) -> list[bool]:
+    return [bool(flags & t.ACK_LOST_SEGMENT) for flags in Reading(c).flags]
+
+
+def test_acknowledgments_beyond_the_capture_are_flagged_once_until_a_segment_behind_the_hole_is_seen() -> (
+    None
+):
+    c = opened()
+    c.server.send("a" * 100)
+    first = len(c.packets)
+    for _ in range(4):
+        c.server.send("b" * 400, unseen=True)
+    c.server.send("c" * 10)
+    c.server.send("d" * 10)
+    c.server.send("e" * 300, unseen=True)
+    #   b's four acknowledgments     c     its ack  d      its ack  e's
+    expected = [True, False, False, False, False, True, False, False, False]
+    assert acknowledged_unseen(c)[first:] == expected
+
+
+def test_a_gap_seen_and_an_acknowledgment_beyond_it_are_flagged_apart() -> None:
+    c = opened(auto_ack=False)
+    c.server.send("a" * 100)
+    c.client.ack()
+    c.server.send("b" * 100, unseen=True)
+    c.server.send("c" * 10)
+    first = len(c.packets)
+    for _ in range(3):
+        c.server.send("d" * 100, unseen=True)
+        c.client.ack()
+    assert acknowledged_unseen(c)[first:] == [True, True, False]
+
+
+def test_acknowledgment_of_a_hole_that_was_filled_late_is_of_bytes_seen() -> None:
+    c = opened(auto_ack=False)
+    c.server.send("a" * 100, lost=True)
+    c.server.send("b" * 100)
+    c.client.ack()
+    c.wait(0.25)
+    c.server.retransmit()
+    c.client.ack()
+    assert not any(acknowledged_unseen(c))
