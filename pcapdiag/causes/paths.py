@@ -46,6 +46,8 @@ def blackholes(traffic: Traffic) -> Blackholes:
     lost = np.where(unacked, rows["unacked_bytes"].astype("i8"), hole)
     passed = _largest_passed(traffic, connections, directions)
     large = (lost > passed) & (lost > SMALLEST_MTU_BYTES - HEADERS_BYTES)
+    # Without a handshake nothing says how large the segments in a hole were, nor who would repeat them.
+    large &= unacked | (mss > 0)
     # Cut by the capture's end, a hole might still have been filled.
     waited_ns = endings.capture_end_ns(traffic)[ends["vantage"]] - ends["last_ns"]
     over = (ends["closed_by"] != 255) | unacked | (waited_ns > PATIENCE_NS)

@@ -463,7 +463,7 @@ class Framer:
         if k == start or k >= end or self.src[k] != 32:
             return False
         if self.method_of(h) != METHOD_OTHER and 65 <= self.src[start] <= 90:
-            return True
+            return not self.is_kin(k + 1, end)
         line_end = self.find(10, k, end)
         if line_end < 0:
             # the line goes on: capitals, and what a target begins with
@@ -481,6 +481,25 @@ class Framer:
             and lower(self.src[line_end - 8]) == 104
             and self.src[line_end - 4] == 47
         )
+
+    @cython.cfunc
+    @cython.nogil
+    @cython.exceptval(check=False)
+    def is_kin(self, target: cython.longlong, end: cython.longlong) -> cython.bint:
+        """Whether a target is one of the protocols that borrowed HTTP's methods: `rtsp:` (RFC 2326), `sip:`
+        (RFC 3261), `icap:` (RFC 3507); or `*` with another version than HTTP's behind it."""
+        k: cython.longlong = target
+        scheme: cython.longlong = 0
+        if end - target < 8:
+            return False
+        if self.src[k] == 42 and self.src[k + 1] == 32:
+            return lower(self.src[k + 2]) != 104
+        while k < target + 4 and self.src[k] != 58:
+            scheme = scheme << 8 | lower(self.src[k])
+            k += 1
+        if lower(self.src[k]) == 115:  # rtsps, sips is read whole
+            k += 1
+        return self.src[k] == 58 and scheme in (0x72747370, 0x69636170, 0x736970, 0x73697073)
 
     @cython.cfunc
     @cython.nogil

@@ -1264,6 +1264,8 @@ class Tracker:
         at = self.position(f, p[i].seq)
         if tcp & SYN:
             at += 1
+        elif at == 2 and self.began_with_keep_alive(f):
+            at = 1
         if length > 0:
             self.streams[f].payload_packets += 1
             self.connections[row].flags |= cython.cast(cython.uint, CONN_DATA_CLIENT << direction)
@@ -1505,6 +1507,8 @@ class Tracker:
         if self.streams[r].known == FORETOLD:
             return
         at = self.position(r, p[i].ack)
+        if at == 2 and self.began_with_keep_alive(r):
+            at = 1
         if at < self.streams[r].acked and self.streams[r].acked > self.streams[r].next:
             # the ACK of bytes we never saw is taken back: it was a stray one
             self.streams[r].acked = at
@@ -1519,6 +1523,27 @@ class Tracker:
         ):
             self.streams[r].hole_acked_ns = p[i].time_ns
         self.note_ack(r, at, p[i].time_ns)
+
+    @cython.cfunc
+    @cython.nogil
+    @cython.exceptval(check=False)
+    def began_with_keep_alive(self, s: cython.longlong) -> cython.bint:
+        """Whether stream `s`, which goes on one byte behind its first packet, begins here: of a connection begun
+        before the capture that packet was a keep-alive, which names the byte before the next one. Then no byte
+        is missing."""
+        if (
+            self.streams[s].wscale != -1
+            or self.streams[s].payload_packets
+            or self.streams[s].delivered != 1
+            or self.streams[s].next != 1
+            or self.streams[s].fin >= 0
+        ):
+            return False
+        self.streams[s].isn = cython.cast(
+            cython.uint, (cython.cast(cython.longlong, self.streams[s].isn) + 1) & MASK32
+        )
+        self.streams[s].acked = 1
+        return True
 
     @cython.cfunc
     @cython.nogil

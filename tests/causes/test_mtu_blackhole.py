@@ -129,3 +129,12 @@ def test_the_evidence_is_the_segments_that_its_note_speaks_of(name: str) -> None
     for shown in finding.evidence:
         assert shown.frames and set(shown.frames) <= full
         assert shown.note == "full-size segments, sent again and never acknowledged"
+
+
+def test_a_hole_in_segments_of_unknown_size_is_no_blackhole() -> None:
+    story = Story()
+    small_requests_pass(story)
+    story.asked("POST /", status=504, takes_s=30)
+    on = story.backend(at_s=1.0, lasts_s=1.0, client_bytes=9000)  # begun before the capture: no MSS
+    story.tables.trouble(on, CLIENT, data_packets=5, hole_bytes=6300)
+    assert story.findings(mtu_blackhole) == []

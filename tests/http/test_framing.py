@@ -513,6 +513,28 @@ def test_reset_behind_a_whole_response_takes_nothing_back() -> None:
     assert ends(Reading(c)) == [COMPLETE]
 
 
+@pytest.mark.parametrize(
+    ("ask", "answer"),
+    [
+        ("OPTIONS rtsp://10.2.2.2:8554/ RTSP/1.0\r\nCSeq: 2\r\n\r\n", "RTSP/1.0 200 OK\r\nCSeq: 2\r\n\r\n"),
+        ("OPTIONS RTSPS://a/ RTSP/1.0\r\nCSeq: 2\r\n\r\n", "RTSP/1.0 200 OK\r\nCSeq: 2\r\n\r\n"),
+        ("OPTIONS * RTSP/1.0\r\nCSeq: 2\r\n\r\n", "RTSP/1.0 200 OK\r\nCSeq: 2\r\n\r\n"),
+        ("OPTIONS sip:bob@example.com SIP/2.0\r\n\r\n", "SIP/2.0 200 OK\r\n\r\n"),
+        ("OPTIONS icap://a/scan ICAP/1.0\r\n\r\n", "ICAP/1.0 204 No Content\r\n\r\n"),
+    ],
+)
+def test_protocols_that_borrowed_the_methods_are_not_http(ask: str, answer: str) -> None:
+    seen = talk(ask, answer, ask, answer)
+    assert seen.connection["protocol"] == t.PROTOCOL_OTHER
+    assert len(seen.exchanges) == 0
+
+
+@pytest.mark.parametrize("target", ["*", "/rtsp:", "http://sip/", "sip.example.com:80"])
+def test_targets_that_only_look_like_theirs_are_http(target: str) -> None:
+    seen = talk(f"OPTIONS {target} HTTP/1.1\r\nHost: a\r\n\r\n", OK)
+    assert seen.exchange["status"] == 200
+
+
 def test_request_that_crossed_the_reset_is_no_exchange_but_tells_the_protocol() -> None:
     c = opened()
     c.server.rst(ack=False)

@@ -511,6 +511,24 @@ def test_keep_alive_as_the_first_packet_is_no_data() -> None:
     assert seen.exchange["status"] == 200
 
 
+@pytest.mark.parametrize("answered", [True, False])
+def test_bare_keep_alive_as_the_first_packet_leaves_no_byte_missing(answered: bool) -> None:
+    c = Conversation(auto_ack=False)
+    c.handshake()
+    c.packets.clear()
+    c.client.keep_alive()
+    if answered:
+        c.server.ack()
+    c.wait(20)
+    exchange(c)
+    c.client.ack()
+    c.close()
+    seen = Reading(c)
+    assert seen.said(0, CLIENT) == [REQUEST.encode(), "fin"]
+    assert seen.connection["client_bytes"] == len(REQUEST)
+    assert len(seen.events_of_kind(t.EVENT_MISSING)) == len(seen.events_of_kind(t.EVENT_GAP)) == 0
+
+
 # --- more than one -----------------------------------------------------------------------------------
 
 

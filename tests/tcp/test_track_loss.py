@@ -342,9 +342,7 @@ def acknowledged_unseen(c: Conversation) -> list[bool]:
     return [bool(flags & t.ACK_LOST_SEGMENT) for flags in Reading(c).flags]
 
 
-def test_acknowledgments_beyond_the_capture_are_flagged_once_until_a_gap_is_seen() -> (
-    None
-):
+def test_acknowledgments_beyond_the_capture_are_flagged_once_until_a_gap_is_seen() -> None:
     c = opened()
     c.server.send("a" * 100)
     first = len(c.packets)
