@@ -41,6 +41,7 @@ NAMES = {
     229: "IPV6",
     239: "NFLOG",
     240: "NETANALYZER",
+    242: "IPOIB",
     249: "USBPCAP",
     251: "BLUETOOTH_LE_LL",
     252: "WIRESHARK_UPPER_PDU",

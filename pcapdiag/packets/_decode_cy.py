@@ -181,6 +181,16 @@ class Walk:
     @cython.cfunc
     @cython.nogil
     @cython.exceptval(-1)
+    def tagged(self, size: cython.int) -> cython.int:
+        """A bridge's tag before a whole Ethernet frame."""
+        if self.end - self.pos < size:
+            return self.lacks(size)
+        self.pos += size
+        return ETHERNET
+
+    @cython.cfunc
+    @cython.nogil
+    @cython.exceptval(-1)
     def llc(self) -> cython.int:
         """802.2: SNAP (RFC 1042) carries an EtherType, SAP 6 is IP itself."""
         if self.end - self.pos < 3:
@@ -351,6 +361,7 @@ class Walk:
     @cython.exceptval(-1)
     def link_layer(self, link: cython.int) -> cython.int:
         kind: cython.int
+        size: cython.longlong
         if link == 1:
             return ETHERNET
         if link == 12 or link == 14 or link == 101:
@@ -361,8 +372,13 @@ class Walk:
             return self.cooked(0, 20)
         if link == 0 or link == 108:
             return self.loopback()
-        if link == 9 or link == 50:
+        if link == 9 or link == 50 or link == 104:
             return self.ppp()
+        if link == 204:  # PPP behind a byte that tells the direction
+            self.pos += 1
+            return LINK_PPP
+        if link == 242:  # IP over InfiniBand: the address, the EtherType, two bytes unused (RFC 4391)
+            return self.cooked(40, 44)
         if link == 51:
             return self.pppoe()
         if link == 228:
@@ -377,12 +393,24 @@ class Walk:
             kind = self.le16(self.pos + 2)
             self.pos += kind
             return LINK_WIFI if kind >= 8 else MALFORMED
+        if link == 117:  # OpenBSD's pf log: its length, padded to 4 bytes
+            if self.end - self.pos < 4:
+                return self.lacks(4)
+            self.pos += (self.data[self.pos] + 3) & ~3
+            return LINK_RAW
+        if link == 192:  # PPI: its length and the link type inside, little-endian
+            if self.end - self.pos < 8:
+                return self.lacks(8)
+            kind = self.le16(self.pos + 4)
+            size = self.le16(self.pos + 2)
+            self.pos += size
+            return LINK | kind if size >= 8 else MALFORMED
         if link == 239:
             return self.nflog()
         if link == 258:  # Apple PKTAP: header length, record type, link type
             if self.end - self.pos < 12:
                 return self.lacks(12)
-            size: cython.longlong = (self.le16(self.pos + 2) << 16) | self.le16(self.pos)
+            size = (self.le16(self.pos + 2) << 16) | self.le16(self.pos)
             kind = self.le16(self.pos + 8)
             self.pos += size
             return LINK | kind if size >= 12 else MALFORMED
@@ -557,7 +585,8 @@ class Walk:
     @cython.nogil
     @cython.exceptval(-1)
     def udp(self) -> cython.int:
-        """Keeps DNS answers; opens VXLAN (RFC 7348) and GENEVE (RFC 8926), the clouds' traffic mirrors."""
+        """Keeps DNS answers; opens VXLAN (RFC 7348) and GENEVE (RFC 8926), the clouds' traffic mirrors,
+        and what else tshark opens by port."""
         if self.end - self.pos < 8:
             return self.lacks(8)
         src_port: cython.int = self.be16(self.pos)
@@ -577,6 +606,12 @@ class Walk:
             self.payload()
             self.out[n].kind = KIND_DNS
             return DNS_ROW
+        if dst_port == 2152 or src_port == 2152:
+            return self.gtp()
+        if dst_port == 3544 or src_port == 3544:
+            return self.teredo()
+        if dst_port == 1701 or src_port == 1701:
+            return self.l2tp()
         if dst_port != 4789 and dst_port != 8472 and dst_port != 6081:
             return OTHER_IP
         self.pos += 8
@@ -595,6 +630,76 @@ class Walk:
             self.vni = self.be32(self.pos + 4) >> 8
         self.pos += size
         return self.tunnel(kind)
+
+    @cython.cfunc
+    @cython.nogil
+    @cython.exceptval(-1)
+    def gtp(self) -> cython.int:
+        """GTP-U (3GPP TS 29.281), the tunnel of mobile networks: message 255 carries IP."""
+        self.pos += 8
+        if self.end - self.pos < 8:
+            return self.lacks(8)
+        flags: cython.int = self.data[self.pos]
+        if flags >> 4 != 3 or self.data[self.pos + 1] != 255:
+            return OTHER_IP
+        self.pos += 8
+        if flags & 7:
+            if self.end - self.pos < 4:
+                return self.lacks(4)
+            following: cython.int = self.data[self.pos + 3] if flags & 4 else 0
+            self.pos += 4
+            _: cython.int
+            for _ in range(16):
+                if following == 0:
+                    break
+                if self.end - self.pos < 4:
+                    return self.lacks(4)
+                size: cython.longlong = self.data[self.pos] * 4
+                if size == 0 or self.end - self.pos < size:
+                    return self.lacks(size) if size else MALFORMED
+                following = self.data[self.pos + size - 1]
+                self.pos += size
+            if following:
+                return TOO_DEEP
+        return self.tunnel(LINK_RAW)
+
+    @cython.cfunc
+    @cython.nogil
+    @cython.exceptval(-1)
+    def teredo(self) -> cython.int:
+        """Teredo (RFC 4380) behind its UDP header: IPv6, with indications of who sent it before it."""
+        self.pos += 8
+        if self.end - self.pos < 4:
+            return self.lacks(4)
+        if self.be16(self.pos) == 1:
+            self.pos += 13 + self.data[self.pos + 2] + self.data[self.pos + 3]
+            if self.end - self.pos < 4:
+                return self.lacks(4)
+        if self.be16(self.pos) == 0:
+            self.pos += 8
+            if self.end - self.pos < 1:
+                return self.lacks(1)
+        return self.tunnel(IPV6) if self.data[self.pos] >> 4 == 6 else OTHER_IP
+
+    @cython.cfunc
+    @cython.nogil
+    @cython.exceptval(-1)
+    def l2tp(self) -> cython.int:
+        """L2TP (RFC 2661) behind its UDP header: a data message carries PPP."""
+        self.pos += 8
+        if self.end - self.pos < 6:
+            return self.lacks(6)
+        flags: cython.int = self.be16(self.pos)
+        if flags & 0x8000 or flags & 15 != 2:
+            return OTHER_IP
+        self.pos += 8 if flags & 0x4000 else 6
+        if flags & 0x0800:
+            self.pos += 4
+        if flags & 0x0200:
+            if self.end - self.pos < 2:
+                return self.lacks(2)
+            self.pos += 2 + self.be16(self.pos)
+        return self.tunnel(LINK_PPP)
 
     # --- TCP -----------------------------------------------------------------------------------------
 
@@ -738,6 +843,12 @@ class Walk:
             return self.pppoe()
         if what >= LINK:
             return self.link_layer(what & 0xFFFF)
+        if what == 0x8903:  # Cisco FabricPath: a tag, then the Ethernet frame
+            return self.tagged(2)
+        if what == 0x88E7:  # provider backbone bridging, 802.1ah: a tag, then the Ethernet frame
+            return self.tagged(4)
+        if what == 0x8926:  # VN-Tag, 802.1Qbh
+            return self.cooked(4, 6)
         if what < IP:
             return NOT_IP
         if what in (IP_FRAGMENT, IP_AH, IP_HOP_BY_HOP, IP_ROUTING, IP_DESTINATION):

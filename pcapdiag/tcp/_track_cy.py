@@ -1528,9 +1528,9 @@ class Tracker:
     @cython.nogil
     @cython.exceptval(check=False)
     def began_with_keep_alive(self, s: cython.longlong) -> cython.bint:
-        """Whether stream `s`, which goes on one byte behind its first packet, begins here: of a connection begun
-        before the capture that packet was a keep-alive, which names the byte before the next one. Then no byte
-        is missing."""
+        """Whether stream `s`, which goes on one byte behind its first packet, begins there: that packet, of a
+        connection begun before the capture, was a keep-alive, which names the byte before the next one. Then
+        no byte is missing."""
         if (
             self.streams[s].wscale != -1
             or self.streams[s].payload_packets

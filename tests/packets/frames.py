@@ -87,6 +87,11 @@ LINKS = {
     "ppp, no address and control": (9, b"\0\x21" + FOUR),
     "ppp, compressed protocol": (9, b"\x57" + SIX),
     "ppp hdlc": (50, b"\xff\x03\0\x57" + SIX),
+    "cisco hdlc, a link type of its own": (104, b"\x0f\0\x86\xdd" + SIX),
+    "ppp with direction": (204, b"\0\xff\x03\0\x21" + FOUR),
+    "ip over InfiniBand": (242, bytes(40) + b"\x08\0\0\0" + FOUR),
+    "pflog": (117, b"\x3d\2" + bytes(62) + FOUR),
+    "ppi": (192, struct.pack("<BBHI", 0, 0, 8, 105) + WIFI + snap(FOUR)),
     "cisco hdlc": (50, b"\x0f\0\x08\0" + FOUR),
     "pppoe": (51, struct.pack("!BBHHH", 0x11, 0, 1, 2 + len(FOUR), 0x21) + FOUR),
     "raw": (101, FOUR),
@@ -114,6 +119,11 @@ VXLAN = b"\x08\0\0\0\0\x30\x39\0"
 GENEVE = b"\2\0\x65\x58\0\x30\x39\0" + b"\1\2\3\1abcd"
 GENEVE_IP = b"\0\0\x08\0\0\x30\x39\0"
 
+GTP = struct.pack("!BBHI", 0x30, 255, len(FOUR), 7)
+GTP_MORE = struct.pack("!BBHIHBB", 0x36, 255, len(SIX) + 8, 7, 1, 0, 0xC0) + b"\1\0\0\0"
+TEREDO = b"\0\1\0\0" + bytes(9) + b"\0\0" + bytes(6)
+L2TP_MORE = struct.pack("!HHHHHHH", 0x4A02, 18 + len(FOUR), 1, 1, 5, 5, 2) + b"\0\0\0\x21"
+
 HOP_BY_HOP, ROUTING, DESTINATION = b"\x2b\0\1\4" + bytes(4), b"\x3c\0" + bytes(6), b"\6\1\1\x0c" + bytes(12)
 
 #: The same under every tag, tunnel and extension header: name -> Ethernet frame, tunnels, VLAN, VNI.
@@ -140,6 +150,15 @@ LAYERS = {
     "VXLAN, old port": (ethernet(ipv4(udp(VXLAN + ethernet(SIX, 0x86DD), 50000, 8472), 17)), 1, 0, 12345),
     "GENEVE": (ethernet(ipv4(udp(GENEVE + ethernet(FOUR), 50000, 6081), 17)), 1, 0, 12345),
     "GENEVE, IP": (ethernet(ipv6(udp(GENEVE_IP + FOUR, 50000, 6081), 17), 0x86DD), 1, 0, 12345),
+    "FabricPath": (ethernet(b"\1\x40" + ethernet(FOUR) + b"\0fcs", 0x8903), 0, 0, 0),
+    "802.1ah": (ethernet(b"\0\0\x30\x39" + ethernet(FOUR), 0x88E7), 0, 0, 0),
+    "VN-Tag": (ethernet(bytes(4) + b"\x86\xdd" + SIX, 0x8926), 0, 0, 0),
+    "GTP-U": (ethernet(ipv4(udp(GTP + FOUR, 2152, 2152), 17)), 1, 0, 0),
+    "GTP-U, sequence and extension": (ethernet(ipv4(udp(GTP_MORE + SIX, 50000, 2152), 17)), 1, 0, 0),
+    "Teredo": (ethernet(ipv4(udp(SIX, 50000, 3544), 17)), 1, 0, 0),
+    "Teredo, with indications": (ethernet(ipv4(udp(TEREDO + SIX, 3544, 50000), 17)), 1, 0, 0),
+    "L2TP": (ethernet(ipv4(udp(b"\0\2\0\1\0\1\xff\x03\0\x21" + FOUR, 1701, 1701), 17)), 1, 0, 0),
+    "L2TP, length, numbers, offset": (ethernet(ipv4(udp(L2TP_MORE + FOUR, 1701, 1701), 17)), 1, 0, 0),
     "extension headers": (ethernet(ipv6(HOP_BY_HOP + ROUTING + DESTINATION + tcp(), 0), 0x86DD), 0, 0, 0),
     "atomic fragment": (ethernet(ipv6(b"\6\0\0\0\0\0\0\1" + tcp(), 44), 0x86DD), 0, 0, 0),
     "AH": (ethernet(ipv6(b"\6\4\0\0" + bytes(20) + tcp(), 51), 0x86DD), 0, 0, 0),

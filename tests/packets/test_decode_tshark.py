@@ -33,8 +33,8 @@ HEX = {"flags": "tcp.flags", "ip_id": "ip.id"}
 ADDRESSES = {"src": ("ip.src", "ipv6.src"), "dst": ("ip.dst", "ipv6.dst")}
 FIELDS = [*COLUMNS.values(), *HEX.values(), *(field for pair in ADDRESSES.values() for field in pair)]
 ABSENT = {"wscale": -1}
-#: tshark reads NFLOG in the byte order of the machine it runs on.
-FOREIGN = ("nflog, big-endian",)
+#: tshark reads NFLOG in its own machine's byte order, and leaves a PPP direction out of the length.
+FOREIGN = ("nflog, big-endian", "ppp with direction")
 #: Not opened by tshark unless told so: what lies in a pseudowire, and Linux's old VXLAN port.
 OPTIONS = [
     "-o",
