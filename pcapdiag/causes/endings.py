@@ -135,6 +135,7 @@ def answered_unread(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     """Whether the server sent bytes on each connection of which nobody knows whether they answer the request:
     no response was recognised in them, for the capture misses what came before."""
     none = (traffic.previous[rows] == t.NONE) & ~response_begun(traffic, rows)
+    none &= ~connection_flag(traffic, rows, t.CONN_SYN)
     return none & (traffic.connections["server_bytes"][traffic.exchanges["connection"][rows]] > 0)
 
 
@@ -297,11 +298,20 @@ def ended_short_in_order(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
 
 def unread_response(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     """Whether bytes of the server got to the capture that the client could not acknowledge: some before them
-    are missing on the path, so a response was sent and did not arrive whole."""
-    connections = traffic.connections[traffic.exchanges["connection"][rows]]
+    are missing on the path, so a response was sent and did not arrive whole.
+
+    What comes to a client that has reset, with no hole before it, is only too late.
+    """
+    on = traffic.exchanges["connection"][rows]
+    connections = traffic.connections[on]
     last = traffic.exchanges["next"][rows] == t.NONE
     gap = (connections["flags"] & t.CONN_GAP) != 0
-    return last & (gap | (connections["server_acked"] < connections["server_bytes"]))
+    holed = traffic.troubles["connection"][
+        (traffic.troubles["direction"] == SERVER) & (traffic.troubles["hole_bytes"] > 0)
+    ]
+    late = (connections["closed_by"] == CLIENT) & closed_by_reset(traffic, rows) & ~np.isin(on, holed)
+    late &= ~response_begun(traffic, rows)
+    return last & (gap | (connections["server_acked"] < connections["server_bytes"])) & ~(late & ~gap)
 
 
 def capture_end_ns(traffic: Traffic) -> np.ndarray:

@@ -51,6 +51,23 @@ def test_what_is_dropped_at_once_was_not_waited_for_unless_the_balancer_says_so(
     assert story.silent(backend_response_timeout) == is_silent
 
 
+def test_bytes_that_meet_the_balancers_reset_come_too_late() -> None:
+    story = Story()
+    back = story.forwarded(story.asked(status=504, takes_s=2.5), status=0)
+    story.reset(back, by=CLIENT, after_s=2.5, acked=0)
+    story.tables.connections[-1] |= {"server_bytes": 91, "server_acked": 0}
+    assert story.only(backend_response_timeout).facts["waited_s"] == pytest.approx(2.5)
+
+
+def test_bytes_behind_a_hole_that_never_filled_did_not_come_late() -> None:
+    story = Story()
+    back = story.forwarded(story.asked(status=504, takes_s=2.5), status=0)
+    story.reset(back, by=CLIENT, after_s=2.5, acked=0)
+    story.tables.connections[-1] |= {"server_bytes": 2000, "server_acked": 0}
+    story.tables.trouble(len(story.tables.connections) - 1, SERVER, hole_bytes=1448)
+    assert story.silent(backend_response_timeout)
+
+
 def test_a_client_that_left_first_is_the_deeper_cause() -> None:
     story = Story()
     front = story.asked(status=0)
