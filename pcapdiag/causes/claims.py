@@ -99,6 +99,8 @@ def what_failed(attempts: outcome.Attempts) -> str:
         return "no request failed by it"
     if len(attempts.exchanges):
         return f"{{count}} request{'s' if len(attempts.exchanges) != 1 else ''} failed"
+    if attempts.again:
+        return "tried again and again, they were for {count} requests"
     return f"{{count}} attempt{'s' if len(attempts.connections) != 1 else ''} failed"
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pcapdiag import tables as t
-from pcapdiag.causes import endings
+from pcapdiag.causes import endings, tries
 from pcapdiag.causes.cause import Severity
 from pcapdiag.traffic import Traffic
 
@@ -168,6 +168,7 @@ class Attempts:
     connections: np.ndarray  # the attempts themselves, where no failed request is known
     severity: Severity | None  # a warning when every request was served all the same
     waited_s: np.ndarray  # from each attempt to the answer the load balancer gave for it, NaN when unknown
+    again: int = 0  # further attempts, made for requests that one of ``connections`` stands for
 
 
 def _clocks(traffic: Traffic, vantage: int) -> tuple[np.ndarray, np.ndarray]:
@@ -189,8 +190,10 @@ def of_attempts(traffic: Traffic, connections: np.ndarray) -> Attempts:
     waited_s[known] = waited_ns / 1e9
     if known.any():
         return Attempts(np.unique(behind[known]).astype("i8"), connections[:0], None, waited_s)
-    frontend_seen = bool((traffic.exchange_leg == t.LEG_FRONTEND).any())
-    return Attempts(connections[:0], connections, Severity.WARNING if frontend_seen else None, waited_s)
+    if (traffic.exchange_leg == t.LEG_FRONTEND).any():
+        return Attempts(connections[:0], connections, Severity.WARNING, waited_s)
+    last = tries.last_tries(traffic, connections)
+    return Attempts(connections[:0], last, None, waited_s, len(connections) - len(last))
 
 
 def answered_ns(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
