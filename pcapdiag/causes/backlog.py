@@ -60,13 +60,24 @@ def lost_by_chance(traffic: Traffic) -> np.ndarray:
 
 def _unanswered(traffic: Traffic) -> tuple[np.ndarray, np.ndarray]:
     """Connections without an answer from a port that others found alive or crowded; which loss explains."""
-    rows = attempts.unanswered(traffic, t.LEG_BACKEND)
+    rows = np.union1d(attempts.unanswered(traffic, t.LEG_BACKEND), _still_asking(traffic)).astype("i8")
     rows = rows[(traffic.connections["flags"][rows] & t.CONN_SYNACK) == 0]
     crowd = np.union1d(in_limbo(traffic), aborted(traffic)).astype("i8")
     crowded = np.isin(attempts.port_keys(traffic, rows), attempts.port_keys(traffic, crowd))
     rows = rows[crowded | served_meanwhile(traffic, rows)]
     few = traffic.connections["syns"][rows] < attempts.MANY_SYNS
     return rows, few & _loses_data(traffic, rows, crowd)
+
+
+def _still_asking(traffic: Traffic) -> np.ndarray:
+    """Connections whose SYN had been repeated when the capture ended, three to one port: no chance drops all
+    of those, whether or not the load balancer had given them up."""
+    connections = traffic.connections
+    mask = (traffic.leg == t.LEG_BACKEND) & (connections["syns"] > 1) & (connections["synacks"] == 0)
+    mask &= (connections["flags"] & (t.CONN_SYN | t.CONN_ESTABLISHED | t.CONN_REFUSED | t.CONN_ICMP)) == t.CONN_SYN
+    rows = np.flatnonzero(mask & (connections["client_packets"] <= connections["syns"]))
+    _, of, counts = np.unique(attempts.port_keys(traffic, rows), return_inverse=True, return_counts=True)
+    return rows[counts[of] >= attempts.MANY_SYNS]
 
 
 def answered_late(traffic: Traffic) -> np.ndarray:
