@@ -1732,6 +1732,9 @@ class Tracker:
                 late = id_distance(p[i].ip_id, self.streams[f].hole_ip_id) < 0
             else:
                 late = now - self.streams[f].hole_ns < self.reorder_ns
+                if late and self.flags & FAST_RETRANSMISSION and self.slots[slot].first_rtt_ns:
+                    # asked for by duplicate ACKs, and a round trip later: their answer
+                    late = now - self.streams[f].hole_ns < self.slots[slot].first_rtt_ns
             if late:
                 kind = EVENT_OUT_OF_ORDER
                 self.streams[f].out_of_order += 1

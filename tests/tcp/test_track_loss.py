@@ -113,6 +113,23 @@ def test_reordering_without_ids_or_timestamps_is_known_by_time() -> None:
         assert Reading(c).trouble(SERVER)[kind] == 1
 
 
+def test_what_duplicate_acks_asked_for_a_round_trip_before_was_lost() -> None:
+    """On a short path without ids a repeat comes within 3 ms, too: the round trip tells it from reordering."""
+    for delay_s, kind in ((0.00005, "out_of_order"), (0.0005, "lost_before")):
+        c = Conversation("[2001:db8::1]:40000", "[2001:db8::2]:80", step_s=0.0001, auto_ack=False)
+        c.handshake()  # 0.2 ms
+        c.step_ns = 0
+        c.server.send("a" * 100)
+        c.client.ack()
+        c.server.send("b" * 100, lost=True)
+        for _ in range(3):
+            c.server.send("c" * 100)
+            c.client.ack()
+        c.wait(delay_s)
+        c.server.retransmit()
+        assert Reading(c).trouble(SERVER)[kind] == 1
+
+
 def test_three_duplicate_acks_bring_a_fast_retransmission() -> None:
     c = opened(auto_ack=False)
     c.server.send("a" * 100, dropped=True)
