@@ -176,6 +176,7 @@ cdef struct Exchange:
 cdef struct Stream:
     long long next
     long long delivered
+    long long said_sent
     long long acked
     long long fin
     long long progress_ns

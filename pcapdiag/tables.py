@@ -390,6 +390,7 @@ Stream = np.dtype(
     [
         ("next", "i8"),  # highest position sent
         ("delivered", "i8"),  # all below was handed on
+        ("said_sent", "i8"),  # the sender says, in packets without payload, that it has sent all below
         ("acked", "i8"),  # highest position the peer acknowledged
         ("fin", "i8"),  # position of the FIN, -1 = none
         ("progress_ns", "i8"),  # when new data was last sent or acknowledged

@@ -492,6 +492,7 @@ class Tracker:
     def clear_stream(self, s: cython.longlong) -> cython.void:
         self.streams[s].next = 0
         self.streams[s].delivered = 0
+        self.streams[s].said_sent = 0
         self.streams[s].acked = 0
         self.streams[s].fin = -1
         self.streams[s].progress_ns = 0
@@ -751,6 +752,8 @@ class Tracker:
                 hole += self.stash[entry].position - at
             at = max(at, self.stash[entry].position + self.stash[entry].length)
             entry = self.stash[entry].next
+        if self.streams[s].said_sent > at:
+            hole += self.streams[s].said_sent - at
         return hole
 
     @cython.cfunc
@@ -1280,6 +1283,8 @@ class Tracker:
                 self.give_up_acked(slot, 1 - direction)
             if not alive:
                 self.payload(slot, direction, p, i, at)
+        elif at > self.streams[f].next and tcp & (SYN | RST | ACK) == ACK:
+            self.streams[f].said_sent = at
         if tcp & FIN:
             if self.streams[r].acked > self.streams[r].delivered + 1:
                 self.give_up_acked(slot, 1 - direction)  # who closes has read what is missing here, too

@@ -395,3 +395,24 @@ def test_acknowledgment_of_a_hole_that_was_filled_late_is_of_bytes_seen() -> Non
     c.server.retransmit()
     c.client.ack()
     assert not any(acknowledged_unseen(c))
+
+
+def test_a_bare_ack_ahead_of_all_data_tells_of_data_that_never_came() -> None:
+    """Behind a hop that drops full-size segments only their sender's later ACKs are seen."""
+    c = opened(auto_ack=False)
+    c.client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    c.server.send("x" * 2920, lost=True)
+    c.server.ack()
+    c.wait(3)
+    c.client.fin()
+    c.server.ack()
+    assert Reading(c).trouble(SERVER) == {"hole_bytes": 2920}
+
+
+def test_a_bare_ack_stored_before_the_data_it_follows_is_no_hole() -> None:
+    c = opened(auto_ack=False)
+    c.server.send("x" * 100)
+    c.server.ack()
+    c.reorder()
+    c.client.ack()
+    assert "hole_bytes" not in Reading(c).trouble(SERVER)
