@@ -44,8 +44,11 @@ CAUSE = Cause(
 )
 
 
+AT_START_NS = 1_000_000_000  # what a connection had in flight when the capture began is acknowledged by then
+
+
 def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
-    missing = traffic.troubles["missing_bytes"]
+    missing = np.where(_before(traffic), 0, traffic.troubles["missing_bytes"])
     connections = np.unique(traffic.troubles["connection"][missing > 0])
     counted = sum(file.dropped_packets or 0 for file in traffic.files)
     if not len(connections) and not counted:
@@ -77,3 +80,13 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
             traffic, connections, "bytes acknowledged, but not in the capture", (t.EVENT_MISSING,)
         ),
     )
+
+
+def _before(traffic: Traffic) -> np.ndarray:
+    """Troubles of connections begun before the capture that miss bytes right at their start only: those may
+    have been sent before it, and acknowledged late."""
+    on, connections = traffic.troubles["connection"], traffic.connections
+    events = traffic.events[traffic.events["kind"] == t.EVENT_MISSING]
+    early = events["time_ns"] - connections["first_ns"][events["connection"]] <= AT_START_NS
+    begun = (connections["flags"][on] & t.CONN_SYN) == 0
+    return begun & np.isin(on, events["connection"][early]) & ~np.isin(on, events["connection"][~early])

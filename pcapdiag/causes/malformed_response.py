@@ -24,9 +24,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from pcapdiag import tables as t
 from pcapdiag.causes import claims, endings, reading
 from pcapdiag.causes.cause import Cause, Finding, Severity
+from pcapdiag.malformed import why_malformed
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
 
@@ -49,14 +52,19 @@ CAUSE = Cause(
     ),
 )
 
+VERSION = b"HTTP/"  # what every response begins with (RFC 9112 section 4)
+
 
 def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     rows = endings.flagged(traffic, t.RSP_BAD, t.LEG_BACKEND)
     rows = rows[endings.readable(traffic, rows)]
+    passed_over = _passed_over(traffic)
+    rows = np.union1d(rows, list(passed_over)).astype("i8")
     if not len(rows):
         return
     rows, severity, healed = claims.failed_or_healed(traffic, rows)
-    reasons = reading.reasons(traffic, rows, direction=1)
+    told = [passed_over[row] for row in rows.tolist() if row in passed_over]
+    reasons = list(dict.fromkeys(reading.reasons(traffic, rows, direction=1) + told[: reading.MAX_READ]))
     names = claims.involved(traffic, rows, t.LEG_BACKEND)
     in_body = int(endings.response_begun(traffic, rows).sum())
     yield claims.finding(
@@ -83,3 +91,23 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         facts={"reasons": reasons, "with_status": in_body, "healed_requests": healed},
         note="the malformed response",
     )
+
+
+def _passed_over(traffic: Traffic) -> dict[int, str]:
+    """Backend exchanges on connections begun before the capture whose answer is no response, and why not.
+
+    A load balancer sends one request at a time, so what comes after the first seen is its answer.
+    """
+    exchanges = traffic.exchanges
+    mask = (exchanges["flags"] & (t.REQ_SEEN | t.RSP_SEEN)) == t.REQ_SEEN
+    mask &= (traffic.exchange_leg == t.LEG_BACKEND) & (traffic.previous == t.NONE)
+    rows = np.flatnonzero(mask & (exchanges["next"] == t.NONE))
+    rows = rows[~endings.connection_flag(traffic, rows, t.CONN_SYN) & endings.readable(traffic, rows)]
+    rows = rows[endings.request_whole(traffic, rows)]
+    rows = rows[traffic.connections["server_bytes"][exchanges["connection"][rows]] >= len(VERSION)]
+    answers = reading.unrecognised_answers(traffic, rows)
+    return {
+        row: why_malformed(data, 1)
+        for row, data in answers.items()
+        if len(data) >= len(VERSION) and not data.startswith(VERSION)
+    }

@@ -13,6 +13,7 @@ from pcapdiag.wire import Span, in_order
 MAX_READ = 5
 EVENT_STREAM = "text/event-stream"
 MAX_FIRST_BYTES = 200  # messages whose first bytes are looked at
+MAX_FIRST_PACKETS = 50  # of a connection
 
 
 def wire(traffic: Traffic) -> Any:
@@ -84,6 +85,30 @@ def first_bytes(traffic: Traffic, rows: np.ndarray) -> dict[int, bytes]:
         )
         for row, span in spans.items()
     }
+
+
+def unrecognised_answers(traffic: Traffic, rows: np.ndarray) -> dict[int, bytes]:
+    """What the servers sent after these requests, by row, of those that are the first thing seen of their
+    connection: on one begun before the capture, bytes that are no response are passed over."""
+    reader = wire(traffic)
+    if reader is None or not len(rows):
+        return {}
+    exchanges, connections = traffic.exchanges, traffic.connections
+    looked = rows[:MAX_FIRST_BYTES].tolist()
+    spans = {
+        row: Span(on, int(connections["first_frame"][on]), int(connections["last_frame"][on]))
+        for row, on in zip(looked, exchanges["connection"][looked].tolist(), strict=True)
+    }
+    packets = reader.collect(list(spans.values()), MAX_FIRST_PACKETS)
+    found = {}
+    for row, span in spans.items():
+        own = packets.get(span.connection, [])
+        sent = [p.end_seq for p in own if p.direction == 0 and p.payload_len]
+        answers = [p for p in own if p.direction == 1 and p.payload_len]
+        asked_first = answers and sent and own[0].running == exchanges["request_frame"][row]
+        if asked_first and all(p.ack >= max(sent) for p in answers):
+            found[row] = in_order(answers)
+    return found
 
 
 def begins_tls(data: bytes) -> bool:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from pcapdiag import tables as t
+from pcapdiag.analysis import analyze
 from pcapdiag.causes import malformed_response
 from pcapdiag.causes.cause import Severity
 from tests.causes.stories import CLIENT, Story
+from tests.conversation import Conversation, write
 
 
 class Reader:
@@ -64,3 +70,38 @@ def test_the_frontends_responses_are_the_balancers() -> None:
     story = Story()
     story.asked(status=200, and_flags=t.RSP_BAD)
     assert story.silent(malformed_response)
+
+
+def kept_alive(answer: str, before: str = "") -> Conversation:
+    """A backend connection older than the capture; its next request, and what came back."""
+    c = Conversation("10.0.1.10:40000", "10.0.1.5:8080")
+    c.handshake()
+    c.packets.clear()
+    if before:
+        c.server.send(before)
+    c.request("GET /report HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 10.0.0.1\r\n\r\n")
+    c.wait(0.02)
+    c.response(answer)
+    c.client.rst()
+    return c
+
+
+def found(path: Path, *conversations: Conversation) -> dict[str, int]:
+    analysis = analyze([str(write(path / "story.pcap", *conversations))], alb=("10.0.1.10",))
+    return {f.cause.name: f.count for f in analysis.findings if f.severity >= Severity.WARNING}
+
+
+def test_the_first_answer_seen_on_an_old_connection_may_be_no_response(tmp_path: Path) -> None:
+    assert found(tmp_path, kept_alive("220 smtp.example.net ESMTP ready\r\n")) == {"malformed-response": 1}
+
+
+@pytest.mark.parametrize(
+    ("answer", "before"),
+    [
+        ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", ""),
+        ("HTT", ""),
+        ("the rest of a long body", "the middle of it"),
+    ],
+)
+def test_bytes_that_may_belong_to_a_response_prove_nothing(tmp_path: Path, answer: str, before: str) -> None:
+    assert not found(tmp_path, kept_alive(answer, before))
