@@ -47,6 +47,7 @@ CAUSE = Cause(
 
 AT_ONCE_NS = 5_000_000  # a load balancer that minds its client closes as soon as the client has
 LEAST_TIMEOUT_S = 0.25  # what is given up sooner was not waited for: its client had left, or asked wrongly
+LEAST_UNSEEN_S = 0.95  # where no client is seen: theirs are the shorter time-outs
 GATEWAY_TIMEOUT = 504  # RFC 9110, 15.6.5
 
 
@@ -126,7 +127,7 @@ def given_up(traffic: Traffic, profile: Profile) -> np.ndarray:
     waits_s = endings.wait_s(traffic, rows)
     limit_s = profile.backend_response_timeout_s
     by_default = np.zeros(len(rows), "?") if limit_s is None else waits_s >= limit_s - 1
-    return rows[(claims.common(waits_s) & (waits_s >= LEAST_TIMEOUT_S)) | by_default]
+    return rows[(claims.common(waits_s) & (waits_s >= LEAST_UNSEEN_S)) | by_default]
 
 
 def _hung_up(traffic: Traffic, rows: np.ndarray) -> np.ndarray:

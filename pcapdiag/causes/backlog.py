@@ -74,7 +74,9 @@ def _still_asking(traffic: Traffic) -> np.ndarray:
     of those, whether or not the load balancer had given them up."""
     connections = traffic.connections
     mask = (traffic.leg == t.LEG_BACKEND) & (connections["syns"] > 1) & (connections["synacks"] == 0)
-    mask &= (connections["flags"] & (t.CONN_SYN | t.CONN_ESTABLISHED | t.CONN_REFUSED | t.CONN_ICMP)) == t.CONN_SYN
+    mask &= (
+        connections["flags"] & (t.CONN_SYN | t.CONN_ESTABLISHED | t.CONN_REFUSED | t.CONN_ICMP)
+    ) == t.CONN_SYN
     rows = np.flatnonzero(mask & (connections["client_packets"] <= connections["syns"]))
     _, of, counts = np.unique(attempts.port_keys(traffic, rows), return_inverse=True, return_counts=True)
     return rows[counts[of] >= attempts.MANY_SYNS]

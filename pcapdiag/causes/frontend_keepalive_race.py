@@ -22,6 +22,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from pcapdiag import tables as t
 from pcapdiag.causes import claims, endings
 from pcapdiag.causes.cause import Cause, Finding, Severity
@@ -48,6 +50,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     rows = rows[endings.kept_alive(traffic, rows) & endings.heads_seen_whole(traffic, rows)]
     if not len(rows):
         return
+    rows = _with_those_before(traffic, rows)
     timeout_s = claims.median(endings.idle_close_s(traffic, rows))
     names = claims.involved(traffic, rows, t.LEG_FRONTEND)
     limit_s = profile.frontend_idle_timeout_s
@@ -80,3 +83,20 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         },
         note="the load balancer's close, and the request that crossed it",
     )
+
+
+def _with_those_before(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """These requests, the last of their connections, and those before that met the same close: a client that
+    does not look goes on sending."""
+    exchanges, previous = traffic.exchanges, traffic.previous
+    acked = traffic.connections["server_close_acked"][exchanges["connection"][rows]].astype("i8")
+    begins_at = traffic.connections["client_bytes"][exchanges["connection"][rows]].astype("i8")
+    found, at = [], rows
+    while len(at):
+        begins_at = begins_at - exchanges["request_head"][at] - exchanges["request_body"][at].astype("i8")
+        unseen = ~endings.response_begun(traffic, at) & (acked <= np.maximum(begins_at, 0))
+        at, begins_at, acked = at[unseen], begins_at[unseen], acked[unseen]
+        found.append(at)
+        more = previous[at] != t.NONE
+        at, begins_at, acked = previous[at[more]].astype("i8"), begins_at[more], acked[more]
+    return np.unique(np.concatenate([rows, *found])).astype("i8")

@@ -98,6 +98,13 @@ def test_from_the_backend_alone_equal_waits_tell_of_a_timer() -> None:
     assert "frontend is not in this capture" in finding.explanation
 
 
+def test_from_the_backend_alone_equal_waits_of_half_a_second_are_a_clients_timer() -> None:
+    story = Story()
+    for n in range(4):
+        story.fin(story.forwarded(None, status=0, at_s=1.0 + n), by=CLIENT, after_s=0.45)
+    assert story.silent(backend_response_timeout)
+
+
 def test_from_the_backend_alone_one_short_wait_tells_nothing() -> None:
     story = Story()
     story.fin(story.forwarded(None, status=0), by=CLIENT, after_s=2.0)

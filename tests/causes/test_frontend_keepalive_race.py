@@ -23,6 +23,16 @@ def test_fin_and_request_cross() -> None:
     assert "15.0 s" in finding.title
 
 
+def test_a_client_that_goes_on_sending_loses_every_request() -> None:
+    story = Story()
+    first = second_request(story)
+    on = int(story.tables.exchanges[first]["connection"])
+    for n in range(3):
+        last = story.asked(at_s=16.1 + n, status=0, connection=on, acked=False)
+    story.fin(last, by=SERVER, after_s=-2.0)
+    assert story.only(frontend_keepalive_race).statuses == {"none": 4}
+
+
 def test_a_balancer_that_had_taken_the_request_raced_nobody() -> None:
     story = Story()
     story.fin(second_request(story, acked=True), by=SERVER, after_s=0.5)
