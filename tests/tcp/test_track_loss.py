@@ -114,7 +114,7 @@ def test_reordering_without_ids_or_timestamps_is_known_by_time() -> None:
 
 
 def test_what_duplicate_acks_asked_for_a_round_trip_before_was_lost() -> None:
-    """On a short path without ids a repeat comes within 3 ms, too: the round trip tells it from reordering."""
+    """On a short path without ids a repeat comes within 3 ms, too: the round trip tells the two apart."""
     for delay_s, kind in ((0.00005, "out_of_order"), (0.0005, "lost_before")):
         c = Conversation("[2001:db8::1]:40000", "[2001:db8::2]:80", step_s=0.0001, auto_ack=False)
         c.handshake()  # 0.2 ms
