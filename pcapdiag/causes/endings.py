@@ -241,6 +241,10 @@ def met_close(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     # A chunked body is longer on the wire than decoded: at most this places the request too late by its
     # framing, and one segment acknowledged is more than that.
     begins_at = connections["client_bytes"] - exchanges["request_head"] - exchanges["request_body"]
+    # One of which a short snaplen hides the length began before the last byte.
+    begins_at = np.where(
+        hidden(traffic, rows), np.minimum(begins_at, connections["client_bytes"] - 1), begins_at
+    )
     unseen = connections["server_close_acked"] <= (np.maximum(begins_at, 0) & 0xFFFFFFFF)
     last = exchanges["next"] == t.NONE
     return last & (connections["closed_by"] == SERVER) & unseen

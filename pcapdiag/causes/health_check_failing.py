@@ -99,6 +99,7 @@ def _failed(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     exchanges = traffic.exchanges[rows]
     over = (exchanges["response_ended"] != t.END_OPEN) & (exchanges["response_ended"] != t.END_GAP)
     unanswered = (exchanges["status"] == 0) & over & (endings.closed_by(traffic, rows) != endings.NOBODY)
+    unanswered &= endings.seen_whole(traffic, rows)
     return (exchanges["status"] >= 400) | unanswered
 
 

@@ -210,8 +210,10 @@ def unserved(traffic: Traffic) -> np.ndarray:
     mask &= traffic.peer == t.NONE
     rows = np.flatnonzero(mask)
     ended = exchanges["response_ended"][rows]
+    # What only a short snaplen hides of an answer came all the same.
+    lost = (ended == t.END_GAP) & (endings.heads_seen_whole(traffic, rows) | (exchanges["status"][rows] == 0))
     return rows[
-        endings.has_flag(traffic, rows, t.REQ_SEEN) & (ended != t.END_OPEN) & (ended != t.END_GAP)
+        endings.has_flag(traffic, rows, t.REQ_SEEN) & (ended != t.END_OPEN) & ~lost
         & ((exchanges["status"][rows] != 0)
            | ((endings.close_ns(traffic, rows) != 0) & endings.seen_whole(traffic, rows)))
     ]  # fmt: skip
