@@ -17,7 +17,6 @@ from pcapdiag.profiles import Profile, load_profile
 from pcapdiag.traffic import Traffic
 
 
-
 def refused(traffic: Traffic, *statuses: int) -> np.ndarray:
     """Rows of frontend exchanges answered with one of these statuses (any of 400 and above, if none)."""
     rows = endings.errors(traffic, t.LEG_FRONTEND)
