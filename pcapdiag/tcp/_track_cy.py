@@ -1286,8 +1286,8 @@ class Tracker:
         elif at > self.streams[f].next and tcp & (SYN | RST | ACK) == ACK:
             self.streams[f].said_sent = at
         if tcp & FIN:
-            if self.streams[r].acked > self.streams[r].delivered + 1:
-                self.give_up_acked(slot, 1 - direction)  # who closes has read what is missing here, too
+            if self.streams[f].waits == 0:
+                self.give_up_read(slot, 1 - direction)
             self.finished(slot, direction, p, i, at + length)
         if self.streams[f].hole_acked_ns:
             if self.streams[f].acked <= self.streams[f].delivered:
@@ -1361,8 +1361,6 @@ class Tracker:
         r: cython.longlong = 2 * slot + 1 - direction
         if (p[i].flags & ACK) and self.streams[r].known == 1:
             self.note_ack(r, self.position(r, p[i].ack), p[i].time_ns)
-            if self.streams[r].acked > self.streams[r].next + 1 and self.streams[r].fin < 0:
-                self.give_up_acked(slot, 1 - direction)  # more than a FIN came, and is not in the capture
         if self.connections[row].flags & (CONN_RST_CLIENT | (CONN_RST_CLIENT << 1)):
             self.event(slot, direction, EVENT_RST, p[i].time_ns, p[i].frame, 0, 0)
             self.note_close(slot, direction)
@@ -1374,8 +1372,7 @@ class Tracker:
             direction == 1
             and not (self.connections[row].flags & CONN_SYNACK)
             and (self.connections[row].flags & CONN_SYN)
-            and self.streams[2 * slot].packets
-            == self.connections[row].syns  # else its SYN-ACK was not captured
+            and self.streams[2 * slot].packets == self.connections[row].syns  # else a SYN-ACK is missing
         ):
             self.connections[row].flags |= CONN_REFUSED
         self.note_close(slot, direction)
@@ -1385,6 +1382,8 @@ class Tracker:
         at: cython.longlong = self.position(f, p[i].seq) if self.streams[f].known else 0
         if (p[i].flags & ACK) and self.streams[r].known and self.streams[r].acked > self.streams[r].next:
             self.wait(slot, direction, self.position(r, p[i].ack), p[i].time_ns)
+        if self.streams[f].waits == 0:
+            self.give_up_read(slot, 1 - direction)
         self.slots[slot].rst_ns = p[i].time_ns
         self.slots[slot].rst_frame = p[i].frame
         self.slots[slot].rst_from = cython.cast(cython.uchar, direction)
@@ -1804,6 +1803,8 @@ class Tracker:
         d: cython.longlong
         for d in range(2):
             if self.streams[2 * slot + d].waits:
+                self.give_up_read(slot, 1 - d)
+            if self.streams[2 * slot + d].waits:
                 self.stop_waiting(
                     slot,
                     d,
@@ -2118,6 +2119,15 @@ class Tracker:
         to = min(cython.cast(cython.longlong, self.streams[f].acked), self.streams[f].fin)
         if self.streams[f].stash_first == NOWHERE and to > self.streams[f].delivered:
             self.gap(slot, direction, to)
+
+    @cython.cfunc
+    @cython.nogil
+    @cython.exceptval(check=False)
+    def give_up_read(self, slot: cython.longlong, direction: cython.longlong) -> cython.void:
+        """Who closes or answers has read what is missing here: more than a FIN, which takes one number."""
+        f: cython.longlong = 2 * slot + direction
+        if self.streams[f].known == 1 and self.streams[f].acked > self.streams[f].delivered + 1:
+            self.give_up_acked(slot, direction)
 
     @cython.cfunc
     @cython.nogil
