@@ -115,7 +115,8 @@ def requests_behind(traffic: Traffic, connections: np.ndarray) -> np.ndarray:
     """For each backend connection without an exchange, the frontend request that failed with it, or NONE.
 
     A request is asked about only if the load balancer itself answered it with a 5xx, or not at all. Each
-    attempt takes a request of its own while there is one; further attempts of one request share it.
+    attempt takes a request of its own while there is one; further attempts of one request share it. On a
+    kept-alive connection that served others before, the attempt is what came last.
     """
     result = np.full(len(connections), t.NONE, "u4")
     candidates = unserved(traffic) if len(connections) else connections
@@ -135,9 +136,13 @@ def requests_behind(traffic: Traffic, connections: np.ndarray) -> np.ndarray:
         tried_ns = int(attempt["last_ns"]) - int(ahead_ns.max())
         first = int(np.searchsorted(ends_ns, tried_ns - SLACK_NS))
         window = slice(first, first + MAX_IN_FLIGHT)
-        begun_ns = int(attempt["first_ns"]) - ahead_ns[vantage[window]]
+        kept_alive = bool(attempt["exchanges"])
+        begun_ns = int(attempt["last_ns" if kept_alive else "first_ns"]) - ahead_ns[vantage[window]]
         fit = (started_ns[window] <= begun_ns + SLACK_NS) & known[vantage[window]]
         fit &= ends_ns[window] >= int(attempt["last_ns"]) - ahead_ns[vantage[window]] - SLACK_NS
+        if kept_alive:
+            served_ns = _last_served_ns(traffic, int(connections[i])) - ahead_ns[vantage[window]]
+            fit &= started_ns[window] >= served_ns - SLACK_NS
         fitting = first + np.flatnonzero(fit)
         # The load balancer tries as soon as it has the request: the nearest before.
         fits[i] = fitting[np.argsort(-started_ns[fitting], kind="stable")][:MAX_COMPARED].tolist()
@@ -146,6 +151,12 @@ def requests_behind(traffic: Traffic, connections: np.ndarray) -> np.ndarray:
     for request, i in holder.items():
         result[i] = candidates[request]
     return result
+
+
+def _last_served_ns(traffic: Traffic, connection: int) -> int:
+    """When the last request that a connection carried began."""
+    *_, last = traffic.of_connection(connection)
+    return int(traffic.exchanges["start_ns"][last])
 
 
 def _seat(attempt: int, fits: dict[int, list[int]], holder: dict[int, int], tried: set[int]) -> bool:

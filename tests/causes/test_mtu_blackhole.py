@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+import pcapdiag
 from pcapdiag import tables as t
 from pcapdiag.analysis import analyze
 from pcapdiag.causes import mtu_blackhole
@@ -138,3 +140,16 @@ def test_a_hole_in_segments_of_unknown_size_is_no_blackhole() -> None:
     on = story.backend(at_s=1.0, lasts_s=1.0, client_bytes=9000)  # begun before the capture: no MSS
     story.tables.trouble(on, CLIENT, data_packets=5, hole_bytes=6300)
     assert story.findings(mtu_blackhole) == []
+
+
+def test_a_hole_on_a_kept_alive_connection_is_the_request_that_hung() -> None:
+    """Client's and backend's files together: of three uploads one was tried where others had been served
+    before, and its head lay in the segment that never came."""
+    folder = Path(__file__).resolve().parents[2] / "captures" / "mtu-blackhole"
+    (wanted,) = json.loads((folder / "nginx-upload.expected.json").read_text())["findings"]
+    analysis = pcapdiag.analyze([folder / f"nginx-upload.{side}.pcap" for side in ("client", "backend")])
+    errors = [f for f in analysis.findings if f.severity == pcapdiag.Severity.ERROR]
+    assert [(f.cause.name, f.count, f.statuses) for f in errors] == [
+        ("mtu-blackhole", wanted["count"], {"504": wanted["count"]})
+    ]
+    assert not analysis.account.unexplained
