@@ -15,6 +15,7 @@ import numpy as np
 from pcapdiag import tables as t
 from pcapdiag.ahead import ahead
 from pcapdiag.capture import KEPT, Batch, CaptureFile, open_captures
+from pcapdiag.copies import part_copies
 from pcapdiag.errors import PcapdiagError
 from pcapdiag.http import Framer
 from pcapdiag.ordering import Ordering
@@ -68,6 +69,7 @@ def analyze(
     Raises CaptureError where an input is no capture, PcapdiagError where an option has no meaning.
     """
     files = open_captures(sources(paths))
+    part_copies(files)
     if alb or profile or profile_file:
         _check_options(alb, profile, profile_file)
     if tls_keylog:
