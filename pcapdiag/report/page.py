@@ -40,7 +40,10 @@ def page(analysis: Analysis, legs: dict[str, s.LegSummary], *, redacted: bool = 
         "verdict": headline(analysis).replace(" %", "\u00a0%"),
         "worst": findings[0].severity.word if findings else "ok",
         "findings": [
-            {**finding_words(finding, legs, paths, analysis.profile), "time": time_words(traffic, finding)}
+            {
+                **finding_words(finding, legs, paths, analysis.profile, traffic),
+                "time": time_words(traffic, finding),
+            }
             for finding in findings
         ],
         "account": account_words(analysis),
@@ -77,7 +80,7 @@ def headline(analysis: Analysis) -> str:
 
 
 def finding_words(
-    finding: Finding, legs: dict[str, s.LegSummary], paths: list[str], profile: Profile
+    finding: Finding, legs: dict[str, s.LegSummary], paths: list[str], profile: Profile, traffic: Traffic
 ) -> dict[str, Any]:
     docs = docs_of(finding.cause.name)
     module = catalogue().get(finding.cause.name)
@@ -86,7 +89,7 @@ def finding_words(
         "cause": finding.cause.name,
         "severity": finding.severity.word,
         "leg": finding.leg,
-        "count": s.share_line(finding, legs),
+        "count": s.share_line(finding, legs, traffic),
         "title": finding.title.rstrip("."),
         "explanation": paragraphs(finding.explanation),
         "facts": [(fact_name(name), fact_value(name, value)) for name, value in finding.facts.items()],

@@ -74,15 +74,20 @@ def status_counts(statuses: np.ndarray) -> dict[str, int]:
     return {str(status) if status else NO_RESPONSE: int(counts[status]) for status in seen}
 
 
-def base(finding: Finding, legs: dict[str, LegSummary]) -> tuple[int, str]:
-    """What a finding's count is a share of: (how many, "requests" or "connections")."""
-    leg = legs.get(finding.leg)
+def base(finding: Finding, legs: dict[str, LegSummary], traffic: Traffic) -> tuple[int, str]:
+    """What a finding's count is a share of: (how many, "backend requests" or "frontend connections" ...).
+
+    A fault of the backend leg that kept requests from it counts those of the frontend.
+    """
+    exchanges = row_numbers(finding.exchanges)
+    name = t.LEGS[int(traffic.exchange_leg[exchanges[0]])] if exchanges.size else finding.leg
+    leg = legs.get(name)
     if leg is None:
         return 0, "requests"
-    about_connections = not row_numbers(finding.exchanges).size and row_numbers(finding.connections).size
+    about_connections = not exchanges.size and row_numbers(finding.connections).size
     if about_connections or not leg.exchanges:
-        return leg.connections, "connections"
-    return leg.exchanges, "requests"
+        return leg.connections, f"{name} connections"
+    return leg.exchanges, f"{name} requests"
 
 
 def row_numbers(rows: Iterable[int]) -> np.ndarray:
@@ -101,12 +106,12 @@ def share(part: int, whole: int) -> str:
     return f"{percent:.{digits}f} %".replace("100.0 %", "100 %").replace("100.00 %", "100 %")
 
 
-def share_line(finding: Finding, legs: dict[str, LegSummary]) -> str:
+def share_line(finding: Finding, legs: dict[str, LegSummary], traffic: Traffic) -> str:
     """``12 % of backend requests, clients got 502``; "" where a finding counts nothing."""
     if not finding.count:
         return ""
-    whole, things = base(finding, legs)
-    said = f"{share(finding.count, whole)} of {finding.leg} {things}" if 0 < finding.count <= whole else ""
+    whole, things = base(finding, legs, traffic)
+    said = f"{share(finding.count, whole)} of {things}" if 0 < finding.count <= whole else ""
     if len(finding.statuses) == 1:
         got = next(iter(finding.statuses))
         fine = finding.severity is not Severity.ERROR and got.isdigit() and int(got) < 400

@@ -18,7 +18,7 @@ from pcapdiag.report import spent
 from pcapdiag.report import summary as s
 from pcapdiag.report.facts import fact_name, fact_value
 from pcapdiag.report.printable import printable
-from pcapdiag.traffic import FileInfo
+from pcapdiag.traffic import FileInfo, Traffic
 
 Span = tuple[str, str]
 Line = list[Span]
@@ -64,8 +64,7 @@ def report_lines(analysis: Analysis, width: int) -> Iterator[Line]:
     spent.listed(analysis.traffic, findings)
     for finding in findings:
         yield []
-        time = spent.of_finding(analysis.traffic, finding)
-        yield from finding_lines(finding, legs, width, time, name_file=len(analysis.traffic.files) > 1)
+        yield from finding_lines(finding, legs, analysis.traffic, width)
     if analysis.account.unexplained:
         yield []
         yield from unexplained_lines(analysis, width)
@@ -158,12 +157,10 @@ def status_cell(statuses: dict[str, int], most: int = 5) -> str:
 def finding_lines(
     finding: Finding,
     legs: dict[str, s.LegSummary],
+    traffic: Traffic,
     width: int,
-    time: spent.Spent | None = None,
-    *,
-    name_file: bool = False,
 ) -> Iterator[Line]:
-    line = s.share_line(finding, legs)
+    line = s.share_line(finding, legs, traffic)
     yield [
         (finding.severity.word.upper(), STYLES[finding.severity]),
         (f"  {finding.cause.name}", "bold"),
@@ -174,6 +171,7 @@ def finding_lines(
     facts = [f"{fact_name(k)} {fact_value(k, v)}" for k, v in list(finding.facts.items())[:FACTS_SHOWN]]
     if facts:
         yield from wrapped("Measured: " + ", ".join(facts), width, indent=2, hang=2)
+    time = spent.of_finding(traffic, finding)
     if time and time.whole_us >= QUICK_US * time.requests:
         of = f" (mean of {time.requests:,} requests)" if time.requests > 1 else ""
         yield from wrapped(f"Time{of}: {spent.in_words(time)}", width, indent=2, hang=2)
@@ -185,7 +183,7 @@ def finding_lines(
         left = len(finding.evidence) - EVIDENCE_SHOWN
         yield [("  Evidence" + (f" ({EVIDENCE_SHOWN} of {len(finding.evidence)})" if left > 0 else ""), "")]
         for item in finding.evidence[:EVIDENCE_SHOWN]:
-            yield from evidence_lines(item, width, name_file)
+            yield from evidence_lines(item, width, len(traffic.files) > 1)
     if finding.remedy:
         yield [("  Fix", "")]
     for remedy in finding.remedy:

@@ -4,7 +4,8 @@ import pytest
 
 from pcapdiag.causes.cause import Severity
 from pcapdiag.report import summary
-from tests.report.outage import empty, outage, quiet
+from tests.report.outage import empty, outage, quiet, reset_finding
+from tests.tables_builder import TrafficBuilder
 
 
 @pytest.mark.parametrize(
@@ -47,13 +48,33 @@ def test_a_finding_of_connections_is_a_share_of_connections() -> None:
     finding = analysis.findings[0]
     finding.exchanges, finding.connections, finding.count, finding.statuses = (), [3], 1, {"none": 1}
     legs = summary.leg_summaries(analysis.traffic)
-    assert summary.share_line(finding, legs) == "50 % of backend connections, clients got no answer"
+    assert (
+        summary.share_line(finding, legs, analysis.traffic)
+        == "50 % of backend connections, clients got no answer"
+    )
 
 
 def test_what_only_slowed_requests_still_let_their_answers_through() -> None:
     analysis = outage()
     finding, legs = analysis.findings[0], summary.leg_summaries(analysis.traffic)
     finding.statuses = {"200": 2}
-    assert summary.share_line(finding, legs) == "20 % of backend requests, clients got 200"
+    assert summary.share_line(finding, legs, analysis.traffic) == "20 % of backend requests, clients got 200"
     finding.severity = Severity.WARNING
-    assert summary.share_line(finding, legs) == "20 % of backend requests, clients still got 200"
+    assert (
+        summary.share_line(finding, legs, analysis.traffic)
+        == "20 % of backend requests, clients still got 200"
+    )
+
+
+def test_requests_kept_from_the_backend_are_a_share_of_the_frontend_s() -> None:
+    built = TrafficBuilder()
+    front = built.connection("10.0.0.1", "10.0.0.10:80", leg="frontend")
+    back = built.connection("10.0.0.10", "10.0.3.1:8080", leg="backend")
+    rows = [built.exchange(front, at_s=n, status=502 if n == 0 else 200) for n in range(10)]
+    for n in range(1, 10):
+        built.exchange(back, at_s=n)
+    traffic = built.build()
+    finding = reset_finding(rows[:1], "/")
+    finding.count, finding.statuses = 1, {"502": 1}
+    said = summary.share_line(finding, summary.leg_summaries(traffic), traffic)
+    assert said == "10 % of frontend requests, clients got 502"
