@@ -141,6 +141,13 @@ def listed(parts: Sequence[str]) -> str:
     return " and ".join(part for part in (", ".join(parts[:-1]), *parts[-1:]) if part)
 
 
+def first_reason(reasons: Sequence[str]) -> str:
+    """``: the first``, and how many more there are."""
+    if len(reasons) < 2:
+        return f": {reasons[0]}" if reasons else ""
+    return f" for {len(reasons)} reasons, first: {reasons[0]}"
+
+
 def seconds(value: float) -> str:
     """A time as a reader wants it: ``350 ms``, ``5.0 s``, ``60 s``."""
     if value < 0.0005:

@@ -64,7 +64,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         t.LEG_FRONTEND,
         title=(
             f"{claims.of_requests(traffic, t.LEG_FRONTEND)} of {claims.who(names, 'clients')} were malformed"
-            + (f": {reasons[0]}" if reasons else "")
+            + claims.first_reason(reasons)
         ),
         explanation=(
             "HTTP/1.1 does not allow what these clients sent"

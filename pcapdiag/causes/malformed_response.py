@@ -73,7 +73,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         t.LEG_BACKEND,
         title=(
             f"{claims.of_requests(traffic, t.LEG_BACKEND)} got a malformed response from {claims.who(names)}"
-            + (f": {reasons[0]}" if reasons else "")
+            + claims.first_reason(reasons)
             + (" (the load balancer let it pass)" if severity else "")
         ),
         explanation=(

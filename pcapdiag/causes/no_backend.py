@@ -67,8 +67,9 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         CAUSE,
         t.LEG_FRONTEND,
         title=(
-            f"{claims.of_requests(traffic, t.LEG_FRONTEND)} were refused by the load balancer with no "
-            f"backend asked{claims.answers({str(s): 1 for s in traffic.exchanges['status'][rows].tolist()})}"
+            f"{claims.of_requests(traffic, t.LEG_FRONTEND)} were refused"
+            f"{claims.answers({str(s): 1 for s in traffic.exchanges['status'][rows].tolist()})} by the load "
+            "balancer itself, which asked no backend"
         ),
         explanation=(
             f"The answers came within {claims.seconds(longest_s)}, and the backend leg shows neither a "
@@ -81,7 +82,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         ),
         exchanges=rows,
         facts={
-            "longest_wait_s": round(longest_s, 3),
+            "longest_wait_s": round(longest_s, 6),
             "most_frequent_target": most,
             "backend_requests_meanwhile": served,
             "clients": len(names),

@@ -72,8 +72,8 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
             f"unfinished: the load balancer gave up after {claims.seconds(median_s)}{yard}"
         ),
         explanation=(
-            f"{in_head} ended within the head, {len(rows) - in_head} within the body; then the client was "
-            "silent, its connection open, until the load balancer answered 408 or closed."
+            f"{claims.listed(_where(in_head, len(rows) - in_head))}; then the client was silent, "
+            "its connection open, until the load balancer answered 408 or closed."
         ),
         remedy=(
             "Look at these clients: slow networks, sources that dry up, lengths announced too large, "
@@ -110,3 +110,12 @@ def _silence_s(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     known = exchanges["request_end_us"] != t.NEVER
     sent_ns = exchanges["start_ns"] + np.where(known, exchanges["request_end_us"], 0).astype("i8") * 1000
     return np.maximum(until_ns - sent_ns, 0) / 1e9
+
+
+def _where(in_head: int, in_body: int) -> list[str]:
+    """Where the requests stopped, as far as they did."""
+    return [
+        f"{count:,} ended within the {part}"
+        for count, part in ((in_head, "head"), (in_body, "body"))
+        if count
+    ]

@@ -76,7 +76,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         t.LEG_FRONTEND,
         title=(
             f"{{count}} requests of {claims.who(names, 'clients')} needed what the load balancer does not "
-            f"speak: {next(iter(reasons))}"
+            f"speak: {next(iter(reasons))}{' and more' if len(reasons) > 1 else ''}"
         ),
         explanation=(
             "The load balancer refused them itself: "

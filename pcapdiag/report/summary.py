@@ -112,6 +112,9 @@ def share_line(finding: Finding, legs: dict[str, LegSummary], traffic: Traffic) 
         return ""
     whole, things = base(finding, legs, traffic)
     said = f"{share(finding.count, whole)} of {things}" if 0 < finding.count <= whole else ""
+    if finding.leg == "backend" and not legs["frontend"].exchanges:  # what clients got of it, nobody knows
+        answers = status_list(finding.statuses)
+        return f"{said}, backend's answers: {answers}".removeprefix(", ") if answers else said
     if len(finding.statuses) == 1:
         got = next(iter(finding.statuses))
         fine = finding.severity is not Severity.ERROR and got.isdigit() and int(got) < 400
