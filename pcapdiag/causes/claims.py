@@ -114,8 +114,11 @@ def who(names: Sequence[str], what: str = "backends") -> str:
 
 
 def of_requests(traffic: Traffic, leg: int) -> str:
-    """``3 of 40 requests`` of the leg; the verdict fills in the count once it is settled."""
+    """``3 of 40 requests`` of the leg; the verdict fills in the count once it is settled. Where no request
+    was read the count is of connections."""
     total = int(np.count_nonzero(endings.on_leg(traffic, leg)))
+    if not total:
+        return "{count} of the connections"
     return f"{{count}} of {total:,} request{'s' if total != 1 else ''}"
 
 

@@ -18,7 +18,8 @@ What to do
 
 What it could be mistaken for
     tls-on-plaintext-port: there the port answers in clear. A close_notify alert ends a session in order, and
-    a client that closes after its handshake failed nothing.
+    a client that closes after its handshake failed nothing. A client that hangs up sooner than the server's
+    answer could reach it changed its mind, as browsers do.
 """
 
 from __future__ import annotations
@@ -138,9 +139,20 @@ def _how(traffic: Traffic, connection: int, streams: Streams) -> str:
         if refusal is not None and not (who.startswith("the load") and refusal < 0):
             return f"{who} alert {hellos.alert_name(refusal)}"
     row = traffic.connections[connection]
+    if row["closed_by"] == endings.CLIENT and _left_at_once(row):
+        return ""
     closer = "the client" if row["closed_by"] == endings.CLIENT else "the load balancer"
     by_reset = row["rst_ns"] and not (row["client_fin_ns"] or row["server_fin_ns"])
     return f"{closer} {'reset' if by_reset else 'closed'} before its end"
+
+
+def _left_at_once(row: np.void) -> bool:
+    """Whether a client hung up sooner than any answer could reach it: it changed its mind, as browsers do."""
+    if t.NEVER in (row["syn_rtt_us"], row["ack_rtt_us"]):
+        return False
+    left_ns = min(int(at) for at in (row["client_fin_ns"], row["rst_ns"]) if at)
+    accepted_ns = int(row["first_ns"]) + int(row["syn_rtt_us"]) * 1000
+    return left_ns - accepted_ns < (int(row["syn_rtt_us"]) + int(row["ack_rtt_us"])) * 1000
 
 
 def _finished(stream: bytes) -> bool:

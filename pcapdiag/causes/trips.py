@@ -14,18 +14,19 @@ import numpy as np
 from pcapdiag import tables as t
 from pcapdiag.causes import claims, endings
 from pcapdiag.causes.cause import Cause, Finding
+from pcapdiag.causes.paths import path_keys
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
 
 FEWEST = 3  # connections that say a path has grown longer than it was
-SHARE = 0.2  # of the peer's connections
+SHARE = 0.2  # of the path's connections
 SAMPLES = 10_000
 
 
 def find(
     traffic: Traffic, profile: Profile, cause: Cause, leg: int, remedy: Sequence[str]
 ) -> Iterator[Finding]:
-    """The peers whose round trips are over the leg's budget, or far over what they once were."""
+    """The paths whose round trips are over the leg's budget, or far over what they once were."""
     budget_ms = profile.rtt_budget_ms(t.LEGS[leg])
     side = "server" if leg == t.LEG_BACKEND else "client"
     suspects = _some_long(traffic, leg, budget_ms * 1000)
@@ -34,8 +35,8 @@ def find(
     suspected = np.zeros(len(traffic.addresses), "?")
     suspected[traffic.connections[side][suspects]] = True
     rows, trips_us = _measured(traffic, leg, suspected[traffic.connections[side]])
-    peer = traffic.connections[side][rows]
-    slow = _slow(trips_us, peer, budget_ms * 1000, profile.rtt_factor)
+    path = path_keys(traffic, rows, 0)
+    slow = _slow(trips_us, path, budget_ms * 1000, profile.rtt_factor)
     if not slow.any():
         return
     exchanges = _served(traffic, rows[slow])
@@ -43,13 +44,17 @@ def find(
     others_ms = _others_ms(traffic, leg, rows[slow])
     names = claims.peers(traffic, rows[slow], leg)
     elsewhere = f"; others: {claims.seconds(others_ms / 1000)}" if others_ms is not None else ""
+    bound = f"a warning from {budget_ms:g} ms"
+    if median_ms <= budget_ms:
+        shortest_ms = float(trips_us[np.isin(path, path[slow])].min()) / 1000
+        bound = f"a warning from {profile.rtt_factor:g} times the same path's shortest, {shortest_ms:.1f} ms"
     yield claims.finding(
         traffic,
         cause,
         leg,
         title=(
             f"{claims.who(names, 'backends' if leg == t.LEG_BACKEND else 'clients')}: a round trip takes "
-            f"{median_ms:.0f} ms (median; a warning from {budget_ms:g} ms{elsewhere})"
+            f"{median_ms:.0f} ms (median; {bound}{elsewhere})"
         ),
         explanation=(
             f"{claims.plural(len(exchanges), 'request')} went over "
@@ -95,12 +100,12 @@ def _measured(traffic: Traffic, leg: int, among: np.ndarray) -> tuple[np.ndarray
     return rows, np.where(both, np.minimum(handshake_us, data_us), handshake_us)
 
 
-def _slow(trips_us: np.ndarray, peer: np.ndarray, budget_us: float, factor: float) -> np.ndarray:
-    """Which connections have long round trips: their peer's median is over the budget, or several of them are
-    near it and far over that peer's shortest."""
-    slow = np.zeros(len(peer), "?")
-    for far in np.unique(peer[trips_us > budget_us / 2]).tolist():
-        mine = np.flatnonzero(peer == far)
+def _slow(trips_us: np.ndarray, path: np.ndarray, budget_us: float, factor: float) -> np.ndarray:
+    """Which connections have long round trips: their path's median is over the budget, or several of them are
+    near it and far over that path's shortest."""
+    slow = np.zeros(len(path), "?")
+    for far in np.unique(path[trips_us > budget_us / 2]).tolist():
+        mine = np.flatnonzero(path == far)
         own_us = trips_us[mine]
         if np.median(own_us) > budget_us:
             slow[mine[own_us > budget_us]] = True

@@ -12,6 +12,7 @@ from pcapdiag.causes import tls_handshake_failed
 from pcapdiag.causes.cause import Finding
 from pcapdiag.wire import Span
 from tests.causes.stories import CLIENT, SERVER, Story
+from tests.tables_builder import START_NS
 
 
 def record(kind: int, body: bytes) -> bytes:
@@ -42,7 +43,12 @@ class Reader:
 
 def told(client: bytes, server: bytes, by: int = CLIENT, **fields: int) -> list[Finding]:
     story = Story()
-    sizes = {"client_bytes": len(client), "server_bytes": len(server), "closed_by": by, "rst_ns": 1}
+    sizes = {
+        "client_bytes": len(client),
+        "server_bytes": len(server),
+        "closed_by": by,
+        "rst_ns": START_NS + 10**9,
+    }
     story.connection("10.0.0.1", "10.0.0.10:443", "frontend", protocol=t.PROTOCOL_TLS, **(sizes | fields))
     traffic = story.build()
     traffic.wire = Reader(client, server)  # type: ignore[assignment]
@@ -82,3 +88,17 @@ def test_a_handshake_under_way_at_the_end_is_not_judged() -> None:
 
 def test_bytes_that_the_capture_lacks_may_have_finished_it() -> None:
     assert not told(HELLO, SERVER_HELLO, flags=t.CONN_SYN | t.CONN_ESTABLISHED | t.CONN_GAP)
+
+
+def test_a_client_that_left_before_any_answer_could_come_changed_its_mind() -> None:
+    path = {"syn_rtt_us": 39_000, "ack_rtt_us": 32}
+    at_ns = START_NS + 39_000_000 + 31_000_000  # 31 ms after the SYN-ACK
+    assert not told(HELLO, SERVER_HELLO, CLIENT, client_fin_ns=at_ns, rst_ns=at_ns + 18_000_000, **path)
+    assert not told(HELLO, b"", CLIENT, rst_ns=at_ns, **path)
+
+
+def test_a_client_that_waited_for_the_answer_gave_up() -> None:
+    path = {"syn_rtt_us": 39_000, "ack_rtt_us": 32}
+    at_ns = START_NS + 39_000_000 + 2_000_000_000
+    (finding,) = told(HELLO, b"", CLIENT, client_fin_ns=at_ns, rst_ns=0, **path)
+    assert "the client closed before its end" in finding.title

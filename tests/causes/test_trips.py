@@ -64,7 +64,17 @@ def test_a_path_that_grew_far_longer_than_it_was() -> None:
     story = Story()
     served(story, "10.0.0.1", 9, syn_rtt_us=20, ack_rtt_us=8_000)
     served(story, "10.0.0.1", 4, syn_rtt_us=20, ack_rtt_us=220_000)
-    assert story.only(frontend_high_rtt).count == 4
+    finding = story.only(frontend_high_rtt)
+    assert finding.count == 4
+    assert "220 ms (median; a warning from 10 times the same path's shortest, 8.0 ms" in finding.title
+
+
+def test_servers_at_other_distances_are_other_paths() -> None:
+    story = Story()
+    served(story, "10.0.0.1", 9, syn_rtt_us=8_000, ack_rtt_us=20)
+    for n in range(4):
+        story.connection("10.0.0.1", "192.0.2.1:80", "frontend", 20.0 + n, syn_rtt_us=220_000, ack_rtt_us=20)
+    assert story.silent(frontend_high_rtt)
 
 
 def test_a_request_that_failed_has_another_cause() -> None:
