@@ -47,6 +47,7 @@ CAUSE = Cause(
 def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     connections = attempts.unanswered(traffic, t.LEG_BACKEND)
     connections = connections[~backlog.served_meanwhile(traffic, connections)]
+    connections = np.setdiff1d(connections, backlog.lost_by_chance(traffic))
     if not len(connections):
         return
     failed = outcome.of_attempts(traffic, connections)

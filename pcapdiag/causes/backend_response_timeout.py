@@ -127,7 +127,8 @@ def given_up(traffic: Traffic, profile: Profile) -> np.ndarray:
     waits_s = endings.wait_s(traffic, rows)
     limit_s = profile.backend_response_timeout_s
     by_default = np.zeros(len(rows), "?") if limit_s is None else waits_s >= limit_s - 1
-    return rows[(claims.common(waits_s) & (waits_s >= LEAST_UNSEEN_S)) | by_default]
+    least_s = LEAST_TIMEOUT_S if (traffic.leg == t.LEG_FRONTEND).any() else LEAST_UNSEEN_S
+    return rows[(claims.common(waits_s) & (waits_s >= least_s)) | by_default]
 
 
 def _hung_up(traffic: Traffic, rows: np.ndarray) -> np.ndarray:

@@ -10,11 +10,11 @@ from pcapdiag.causes.outcome import SLACK_NS
 from pcapdiag.traffic import Traffic
 
 
-def served_meanwhile(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+def served_meanwhile(traffic: Traffic, rows: np.ndarray, later_ns: int = 0) -> np.ndarray:
     """Whether the server's port answered on another connection while each of these connections lasted.
 
     It answered when it accepted a handshake, or when a response ended, between that connection's first
-    packet and its last.
+    packet and its last, or so much later.
     """
     result = np.zeros(len(rows), "?")
     if not len(rows):
@@ -25,7 +25,7 @@ def served_meanwhile(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
         lively_ns = _lively_ns(traffic, port, rows)
         mine = ports == port
         first = np.searchsorted(lively_ns, spans["first_ns"][mine], side="right")
-        last = np.searchsorted(lively_ns, spans["last_ns"][mine], side="right")
+        last = np.searchsorted(lively_ns, spans["last_ns"][mine] + later_ns, side="right")
         result[mine] = last > first
     return result
 
@@ -55,7 +55,12 @@ def dropped(traffic: Traffic) -> np.ndarray:
 def lost_by_chance(traffic: Traffic) -> np.ndarray:
     """Connections whose few SYNs had no answer on a path that loses data, too, while others were served."""
     rows, by_chance = _unanswered(traffic)
-    return rows[by_chance]
+    # A lone SYN takes no time: what counts is whether its repeat, a second later, would have been answered.
+    lone = np.setdiff1d(attempts.unanswered(traffic, t.LEG_BACKEND), rows)
+    lone = lone[traffic.connections["syns"][lone] < attempts.MANY_SYNS]
+    lone = lone[served_meanwhile(traffic, lone, attempts.FIRST_REPEAT_NS)]
+    lone = lone[_loses_data(traffic, lone, in_limbo(traffic))]
+    return np.union1d(rows[by_chance], lone).astype("i8")
 
 
 def _unanswered(traffic: Traffic) -> tuple[np.ndarray, np.ndarray]:

@@ -126,6 +126,7 @@ def requests_behind(traffic: Traffic, connections: np.ndarray) -> np.ndarray:
     order = np.argsort(ends_ns, kind="stable")
     candidates, ends_ns = candidates[order], ends_ns[order]
     started_ns = traffic.exchanges["start_ns"][candidates]
+    left = traffic.exchanges["status"][candidates] == 0
     vantage = traffic.connections["vantage"][traffic.exchanges["connection"][candidates]].astype("i8")
     fits: dict[int, list[int]] = {}
     holder: dict[int, int] = {}
@@ -144,8 +145,10 @@ def requests_behind(traffic: Traffic, connections: np.ndarray) -> np.ndarray:
             served_ns = _last_served_ns(traffic, int(connections[i])) - ahead_ns[vantage[window]]
             fit &= started_ns[window] >= served_ns - SLACK_NS
         fitting = first + np.flatnonzero(fit)
-        # The load balancer tries as soon as it has the request: the nearest before.
-        fits[i] = fitting[np.argsort(-started_ns[fitting], kind="stable")][:MAX_COMPARED].tolist()
+        # The load balancer tries as soon as it has the request: the nearest before. One whose client left has
+        # its own reason.
+        order = np.lexsort((-started_ns[fitting], left[fitting]))
+        fits[i] = fitting[order][:MAX_COMPARED].tolist()
         if not _seat(i, fits, holder, set()) and fits[i]:
             result[i] = candidates[fits[i][0]]
     for request, i in holder.items():
@@ -223,8 +226,9 @@ def unserved(traffic: Traffic) -> np.ndarray:
     ended = exchanges["response_ended"][rows]
     # What only a short snaplen hides of an answer came all the same.
     lost = (ended == t.END_GAP) & (endings.heads_seen_whole(traffic, rows) | (exchanges["status"][rows] == 0))
+    sent = (exchanges["request_ended"][rows] == t.END_GAP) | endings.request_whole(traffic, rows)
     return rows[
-        endings.has_flag(traffic, rows, t.REQ_SEEN) & (ended != t.END_OPEN) & ~lost
+        endings.has_flag(traffic, rows, t.REQ_SEEN) & sent & (ended != t.END_OPEN) & ~lost
         & ((exchanges["status"][rows] != 0)
            | ((endings.close_ns(traffic, rows) != 0) & endings.seen_whole(traffic, rows)))
     ]  # fmt: skip

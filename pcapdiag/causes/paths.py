@@ -51,11 +51,24 @@ def blackholes(traffic: Traffic) -> Blackholes:
     # Cut by the capture's end, a hole might still have been filled.
     waited_ns = endings.capture_end_ns(traffic)[ends["vantage"]] - ends["last_ns"]
     over = (ends["closed_by"] != 255) | unacked | (waited_ns > PATIENCE_NS)
-    found = large & over
+    # Where the capture misses packets it may miss these bytes and their acknowledgement alike.
+    missed = np.zeros(256, "?")
+    missed[traffic.connections["vantage"][troubles["connection"][troubles["missing_bytes"] > 0]]] = True
+    asked_again = _duplicate_acks(traffic, connections, directions)
+    found = large & over & (unacked | asked_again | ~missed[ends["vantage"]])
     found[found] &= _alive(traffic, connections[found], directions[found])
     return Blackholes(
         connections[found].astype("i8"), directions[found], lost[found], passed[found], unacked[found]
     )
+
+
+def _duplicate_acks(traffic: Traffic, connections: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """Whether the receiver of each of these directions acknowledged the same byte again and again."""
+    back = (
+        traffic.trouble_of.get((connection, 1 - direction))
+        for connection, direction in zip(connections.tolist(), directions.tolist(), strict=True)
+    )
+    return np.fromiter((row is not None and row["duplicate_acks"] > 0 for row in back), "?", len(connections))
 
 
 def path_keys(traffic: Traffic, connections: np.ndarray, directions: np.ndarray | int) -> np.ndarray:

@@ -134,6 +134,11 @@ def _left_open(traffic: Traffic) -> np.ndarray:
         (endings.closed_by(traffic, rows) == endings.CLIENT) & ~endings.unread_response(traffic, rows)
     ]
     rows = rows[traffic.peer[rows] != t.NONE]
+    # Given up within its head, a response has no body yet.
+    in_body = (traffic.exchanges["response_missing"][rows] > 0) | endings.has_flag(
+        traffic, rows, t.RSP_CHUNKED
+    )
+    rows = rows[in_body]
     return rows[~outcome.client_left(traffic, rows)]
 
 

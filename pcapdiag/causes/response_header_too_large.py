@@ -51,7 +51,7 @@ CAUSE = Cause(
     ),
 )
 
-BAD_GATEWAY = 502  # RFC 9110, 15.6.3
+REFUSALS = (502, 503)  # RFC 9110, 15.6.3; Varnish answers every failed fetch with 503
 
 
 def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
@@ -103,11 +103,7 @@ def _refused(traffic: Traffic, profile: Profile, rows: np.ndarray) -> np.ndarray
     peers = traffic.peer[rows]
     known = peers != t.NONE
     refused = np.zeros(len(rows), "?")
-    answered = traffic.exchanges["status"][peers[known]]
-    # Varnish says 503, and closes the connection in the middle of the header.
-    own = (answered > traffic.exchanges["status"][rows[known]]) & (answered >= 500)
-    own &= endings.closed_by(traffic, rows[known]) == endings.CLIENT
-    refused[known] = (answered == BAD_GATEWAY) | own
+    refused[known] = np.isin(traffic.exchanges["status"][peers[known]], REFUSALS)
     if not (traffic.exchange_leg == t.LEG_FRONTEND).any():
         cut = ~endings.response_whole(traffic, rows) & (endings.closed_by(traffic, rows) == endings.CLIENT)
         own = profile.max_response_header_bytes != load_profile("generic").max_response_header_bytes

@@ -101,6 +101,7 @@ UNTIL_CLOSE = cython.declare(cython.int, 7)
 OPAQUE = cython.declare(cython.int, 8)  # not HTTP, or a tunnel
 LOST = cython.declare(cython.int, 9)  # framing lost: a segment that begins with a start line finds it again
 
+STATUS_END = cython.declare(cython.longlong, 13)  # "HTTP/1.1 503 ": what follows is the reason phrase
 GAPPED = cython.declare(cython.longlong, -1)  # `remaining` of a direction lost to a gap, not by its sender
 
 FNV_START = cython.declare(cython.longlong, 2166136261)
@@ -1478,6 +1479,8 @@ class Framer:
         """Give the message in hand up."""
         s: cython.longlong = 2 * slot + direction
         row: cython.longlong = self.streams[s].exchange
+        if row != NOWHERE:
+            self.keep_head(s, direction, row)
         self.drop_line(s)
         self.streams[s].state = cython.cast(cython.uchar, LOST)
         self.streams[s].exchange = cython.cast(cython.uint, NOWHERE)
@@ -1485,7 +1488,6 @@ class Framer:
         self.streams[s].remaining = GAPPED if how == END_GAP else 0
         if row == NOWHERE:
             return
-        self.keep_head(s, direction, row)
         if direction == 0:
             self.note_request_end(row)
             self.exchanges[row].request_ended = cython.cast(cython.uchar, how)
@@ -1498,15 +1500,18 @@ class Framer:
     @cython.nogil
     @cython.exceptval(check=False)
     def keep_head(self, s: cython.longlong, direction: cython.longlong, row: cython.longlong) -> cython.void:
-        """Of a head cut short: what was read of it."""
+        """Of a head cut short: what was read of it, the line in hand too."""
         state: cython.int = self.streams[s].state
+        head: cython.uint = self.streams[s].head
+        if state == HEADERS:
+            head = cython.cast(cython.uint, min(head + self.streams[s].line_total, MASK32))
         if direction == 0:
             if self.exchanges[row].request_head == 0:
-                self.exchanges[row].request_head = self.streams[s].head
+                self.exchanges[row].request_head = head
             self.exchanges[row].flags |= self.streams[s].flags
         elif state != START or self.streams[s].status:
             if self.exchanges[row].response_head == 0:
-                self.exchanges[row].response_head = self.streams[s].head
+                self.exchanges[row].response_head = head
             self.exchanges[row].flags |= self.streams[s].flags
 
     # --- gaps and ends ------------------------------------------------------------------------------
@@ -1531,7 +1536,31 @@ class Framer:
         if state == UNTIL_CLOSE:
             self.count_until_close(s, length)
             return
+        if state == START and direction == 1 and self.streams[s].exchange != NOWHERE:
+            self.cut_status(s)
         self.lose(slot, direction, END_GAP)
+
+    @cython.cfunc
+    @cython.nogil
+    @cython.exceptval(check=False)
+    def cut_status(self, s: cython.longlong) -> cython.void:
+        """The status of a line cut by the snaplen, whose reason phrase alone is missing."""
+        start: cython.longlong = self.streams[s].line * LINE
+        came_from: cython.int = self.src_is
+        if self.streams[s].line == NOWHERE or self.streams[s].line_total < STATUS_END:
+            return
+        self.use(2)
+        if self.begins_response(start, start + STATUS_END) and self.src[start + STATUS_END - 1] == 32:
+            status: cython.longlong = 0
+            k: cython.longlong
+            for k in range(start + 9, start + 12):
+                if not (48 <= self.src[k] <= 57):
+                    status = -1
+                    break
+                status = status * 10 + self.src[k] - 48
+            if status >= 200:
+                self.exchanges[self.streams[s].exchange].status = cython.cast(cython.ushort, status)
+        self.use(came_from)
 
     @cython.cfunc
     @cython.nogil

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pcapdiag import tables as t
-from pcapdiag.causes import backend_connect_timeout
+from pcapdiag.causes import backend_connect_timeout, backend_packet_loss
 from pcapdiag.causes.cause import Severity
 from tests.causes.stories import SITE, Story
 
@@ -69,3 +69,15 @@ def test_one_direction_of_a_capture_accuses_nobody() -> None:
     story = Story()
     story.syns(at_s=1.0, client_packets=20)
     assert story.silent(backend_connect_timeout)
+
+
+def test_a_lone_syn_lost_on_a_lossy_path_that_serves_others_is_loss() -> None:
+    story = Story("haproxy")
+    front = story.asked(at_s=1.0, status=503, takes_s=1.0)
+    story.syns(at_s=1.0, count=1, lasts_s=0.0)
+    served = story.backend(at_s=1.2)
+    story.forwarded(story.asked(at_s=1.2), at_s=1.2, connection=served)
+    assert story.only(backend_connect_timeout).statuses == {"503": 1}
+    story.tables.trouble(served, 0, retransmitted=9, stall_us=600_000)
+    assert story.silent(backend_connect_timeout)
+    assert front in story.findings(backend_packet_loss)[0].exchanges

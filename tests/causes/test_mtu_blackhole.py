@@ -153,3 +153,17 @@ def test_a_hole_on_a_kept_alive_connection_is_the_request_that_hung() -> None:
         ("mtu-blackhole", wanted["count"], {"504": wanted["count"]})
     ]
     assert not analysis.account.unexplained
+
+
+def test_a_hole_in_a_capture_that_misses_packets_may_be_one_of_them() -> None:
+    story = Story()
+    story.works(2)
+    back = story.forwarded(story.asked(status=200, at_s=5.0), status=0, at_s=5.0)
+    story.fin(back, by=CLIENT, after_s=1.0)
+    on = len(story.tables.connections) - 1
+    story.tables.connections[on] |= {"server_mss": 1460, "client_mss": 1460}
+    story.tables.trouble(on, SERVER, hole_bytes=2896)
+    story.works(1, at_s=5.5)
+    assert story.only(mtu_blackhole).count == 1
+    story.tables.trouble(0, SERVER, missing_bytes=1448)
+    assert story.silent(mtu_blackhole)

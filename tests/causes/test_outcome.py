@@ -71,3 +71,29 @@ def test_a_client_that_goes_on_reading_has_not_left() -> None:
     row = story.asked(status=200, takes_s=0.3)
     story.fin(row, by=CLIENT, after_s=0.01, acked=0)
     assert not outcome.left_early(story.build(), np.array([row])).any()
+
+
+def test_an_attempt_is_not_for_a_request_still_unsent_when_its_client_left() -> None:
+    story = Story()
+    refused = story.asked(at_s=1.0, status=503, takes_s=0.002)
+    partial = story.asked(at_s=1.0003, status=0, request_ended=t.END_RST_SENDER)
+    story.reset(partial, by=CLIENT, after_s=0.2)
+    row = story.refused(at_s=1.0006)
+    assert outcome.requests_behind(story.build(), np.array([row])).tolist() == [refused]
+
+
+def test_an_attempt_is_rather_for_a_request_answered_than_for_one_whose_client_left() -> None:
+    story = Story()
+    refused = story.asked(at_s=1.0, status=503, takes_s=0.002)
+    story.reset(story.asked(at_s=1.0003, status=0), by=CLIENT, after_s=0.6)
+    row = story.refused(at_s=1.0006)
+    assert outcome.requests_behind(story.build(), np.array([row])).tolist() == [refused]
+
+
+def test_an_answer_cut_by_the_snaplen_was_given_all_the_same() -> None:
+    story = Story()
+    front = story.asked(at_s=1.0, status=503, response_ended=t.END_GAP, takes_s=0.002)
+    row = story.refused(at_s=1.0005)
+    assert outcome.requests_behind(story.build(), np.array([row])).tolist() == [t.NONE]
+    story.tables.connections[0]["flags"] |= t.CONN_TRUNCATED
+    assert outcome.requests_behind(story.build(), np.array([row])).tolist() == [front]

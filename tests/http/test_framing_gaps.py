@@ -268,3 +268,22 @@ def test_a_reset_that_acknowledges_an_answer_the_capture_lost() -> None:
     c.server.send(b"x" * 138, unseen=True)
     c.client.rst()
     assert Reading(c).exchange["response_ended"] == t.END_GAP
+
+
+@pytest.mark.parametrize(("kept", "status"), [(12, 0), (13, 503), (25, 503), (31, 503)])
+def test_a_reason_phrase_cut_by_the_snaplen_leaves_the_status(kept: int, status: int) -> None:
+    """As in a capture of 96 bytes a packet: "HTTP/1.1 503 Service Unavailable" does not fit in."""
+    c = opened()
+    c.request(GET)
+    c.response(response("no", length=2, status="503 Service Unavailable"))
+    seen = Reading(c, snaplen=54 + kept)
+    assert seen.told("status", "response_ended") == [(status, t.END_GAP)]
+
+
+def test_a_line_of_a_head_counts_though_its_end_never_came() -> None:
+    c = opened()
+    c.request(GET)
+    head = "HTTP/1.1 200 OK\r\nX-Large: "
+    c.response(head + "x" * 9000)
+    c.client.rst()
+    assert Reading(c).told("response_head") == [(len(head) + 9000,)]
