@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pcapdiag import tables as t
 from pcapdiag.causes import endings
 from pcapdiag.traffic import Traffic
 
@@ -53,7 +54,8 @@ def blackholes(traffic: Traffic) -> Blackholes:
     over = (ends["closed_by"] != 255) | unacked | (waited_ns > PATIENCE_NS)
     # Where the capture misses packets it may miss these bytes and their acknowledgement alike.
     missed = np.zeros(256, "?")
-    missed[traffic.connections["vantage"][troubles["connection"][troubles["missing_bytes"] > 0]]] = True
+    gaps = traffic.connections[troubles["connection"][troubles["missing_bytes"] > 0]]
+    missed[gaps["vantage"][(gaps["flags"] & t.CONN_SYN) != 0]] = True
     asked_again = _duplicate_acks(traffic, connections, directions)
     found = large & over & (unacked | asked_again | ~missed[ends["vantage"]])
     found[found] &= _alive(traffic, connections[found], directions[found])
@@ -117,7 +119,17 @@ def _alive(traffic: Traffic, connections: np.ndarray, directions: np.ndarray) ->
             result[i] = True
             continue
         mine = traffic.connections[connection]
+        if direction == 1 and _gave_up_waiting(mine):
+            result[i] = True
+            continue
         key = path_keys(traffic, np.array([connection]), 0)[0]
         others = served & (keys == key) & (ends["last_ns"] > mine["first_ns"]) & (near != connection)
         result[i] = bool(others.any())
     return result
+
+
+def _gave_up_waiting(connection: np.void) -> bool:
+    """Whether its client, whose bytes all arrived, had long waited when it closed in order."""
+    waited_ns = int(connection["client_fin_ns"]) - int(connection["first_ns"])
+    heard = 0 < connection["client_bytes"] == connection["client_acked"]
+    return bool(heard and connection["closed_by"] == endings.CLIENT and waited_ns > PATIENCE_NS)

@@ -2,7 +2,8 @@
 
 What the wire shows
     A request whose header field, request line or whole header is over the load balancer's limit, answered
-    400, 413 or 431 with no backend request behind it. A backend with a lower limit answers 431 itself.
+    400, 413 or 431 with no backend request behind it, or (Varnish) with RST. A backend with a lower limit
+    answers 431 itself.
 
 Why it happens
     Cookies, mostly: each part of a site adds its own and none is ever removed, until one browser's grow
@@ -56,7 +57,7 @@ READ_AT_ONCE = 20
 
 def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     rows = own_answers.refused(traffic, *REFUSALS)
-    rows = rows[own_answers.by_itself(traffic, profile, rows)]
+    rows = np.union1d(rows[own_answers.by_itself(traffic, profile, rows)], _reset(traffic)).astype("i8")
     named = traffic.exchanges["status"][rows] == HEADER_TOO_LARGE
     rows = rows[named | _over_limit(traffic, profile, rows)]
     if len(rows):
@@ -122,6 +123,14 @@ def _by_backend(traffic: Traffic, rows: np.ndarray) -> Finding:
         facts={"largest_header_bytes": _largest_head(traffic, rows)},
         note="the large request, and the backend's 431",
     )
+
+
+def _reset(traffic: Traffic) -> np.ndarray:
+    """Rows of frontend requests that the load balancer reset with no answer, as Varnish does."""
+    rows = endings.unfinished(traffic, t.LEG_FRONTEND)
+    rows = rows[~endings.response_begun(traffic, rows) & (traffic.peer[rows] == t.NONE)]
+    rows = rows[endings.closed_by(traffic, rows) == endings.SERVER]
+    return rows[endings.closed_by_reset(traffic, rows)]
 
 
 def _over_limit(traffic: Traffic, profile: Profile, rows: np.ndarray) -> np.ndarray:

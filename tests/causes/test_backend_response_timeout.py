@@ -115,3 +115,12 @@ def test_a_long_poll_still_open_when_the_capture_ends_is_not_judged() -> None:
     story = Story()
     story.forwarded(story.asked(status=0, response_ended=t.END_OPEN), status=0, response_ended=t.END_OPEN)
     assert story.silent(backend_response_timeout)
+
+
+def test_what_was_dropped_at_once_was_not_waited_for() -> None:
+    story = Story()
+    front = story.asked(status=503, takes_s=0.001)
+    back = story.forwarded(front, status=201, takes_s=0.02)
+    story.reset(back, by=CLIENT, after_s=0.001, acked=0)
+    story.tables.connections[-1]["server_acked"] = 0
+    assert story.silent(backend_response_timeout)

@@ -72,3 +72,9 @@ def test_what_the_capture_lacks_is_not_held_against_it(hidden: int) -> None:
     story.asked(status=400, and_flags=t.REQ_BAD)
     story.tables.connections[0]["flags"] |= hidden
     assert story.silent(malformed_request)
+
+
+def test_whatever_error_a_bad_chunk_got_is_for_that() -> None:
+    story = Story()
+    story.asked("POST /", status=503, and_flags=t.REQ_BAD | t.REQ_CHUNKED, request_ended=t.END_MALFORMED)
+    assert story.only(malformed_request).statuses == {"503": 1}

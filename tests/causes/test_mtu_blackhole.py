@@ -167,3 +167,15 @@ def test_a_hole_in_a_capture_that_misses_packets_may_be_one_of_them() -> None:
     assert story.only(mtu_blackhole).count == 1
     story.tables.trouble(0, SERVER, missing_bytes=1448)
     assert story.silent(mtu_blackhole)
+
+
+def test_a_client_that_waited_for_what_never_came_was_there() -> None:
+    """Only this client's connections to that address are in the capture, and none of them was served."""
+    for waited_s, count in ((4.0, 1), (0.3, 0)):
+        story = Story()
+        row = story.asked(status=0)
+        on = len(story.tables.connections) - 1
+        story.tables.connections[on]["client_mss"] = MSS
+        story.fin(row, by=CLIENT, after_s=waited_s)
+        story.tables.trouble(on, SERVER, hole_bytes=15_708)
+        assert sum(f.count for f in story.findings(mtu_blackhole)) == count

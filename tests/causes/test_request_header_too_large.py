@@ -9,7 +9,7 @@ import pytest
 from pcapdiag.analysis import analyze
 from pcapdiag.causes import request_header_too_large
 from pcapdiag.causes.cause import Finding, Severity
-from tests.causes.stories import Story
+from tests.causes.stories import SERVER, Story
 from tests.conversation import Conversation, write
 
 
@@ -64,3 +64,15 @@ def test_one_large_field_is_read_and_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("count", [2, 3])
 def test_fields_within_the_limit_are_no_reason(tmp_path: Path, count: int) -> None:
     assert not ask(tmp_path, *(f"X-Part-{n}: " + "x" * 12_000 for n in range(count)))
+
+
+def test_varnish_resets_without_an_answer() -> None:
+    story = Story("aws")
+    story.reset(story.asked(status=0, request_head=70_000), by=SERVER, after_s=0.01)
+    assert story.only(request_header_too_large).statuses == {"none": 1}
+
+
+def test_a_reset_of_an_ordinary_request_says_nothing_of_its_header() -> None:
+    story = Story("aws")
+    story.reset(story.asked(status=0), by=SERVER, after_s=0.01)
+    assert story.silent(request_header_too_large)
