@@ -51,7 +51,7 @@ CAUSE = Cause(
     ),
 )
 
-REFUSALS = (502, 503)  # RFC 9110, 15.6.3; Varnish answers every failed fetch with 503
+BAD_GATEWAY, UNAVAILABLE = 502, 503  # RFC 9110, 15.6.3 and 15.6.4
 
 
 def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
@@ -103,7 +103,11 @@ def _refused(traffic: Traffic, profile: Profile, rows: np.ndarray) -> np.ndarray
     peers = traffic.peer[rows]
     known = peers != t.NONE
     refused = np.zeros(len(rows), "?")
-    refused[known] = np.isin(traffic.exchanges["status"][peers[known]], REFUSALS)
+    answered = traffic.exchanges["status"][peers[known]]
+    # Varnish says 503, and closes the connection in the middle of the header.
+    own = (answered > traffic.exchanges["status"][rows[known]]) & (answered == UNAVAILABLE)
+    own &= endings.closed_by(traffic, rows[known]) == endings.CLIENT
+    refused[known] = (answered == BAD_GATEWAY) | own
     if not (traffic.exchange_leg == t.LEG_FRONTEND).any():
         cut = ~endings.response_whole(traffic, rows) & (endings.closed_by(traffic, rows) == endings.CLIENT)
         own = profile.max_response_header_bytes != load_profile("generic").max_response_header_bytes

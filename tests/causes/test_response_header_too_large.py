@@ -52,9 +52,3 @@ def test_a_cloud_without_a_documented_limit_is_not_judged() -> None:
     story = Story("alibaba")
     story.forwarded(story.asked(status=502), status=200, response_head=LARGE)
     assert story.silent(response_header_too_large)
-
-
-def test_varnish_makes_503_of_it() -> None:
-    story = Story("generic")
-    story.forwarded(story.asked(status=503), status=200, response_head=LARGE)
-    assert story.only(response_header_too_large).statuses == {"503": 1}
