@@ -41,8 +41,14 @@ def _lively_ns(traffic: Traffic, port: int, stuck: np.ndarray) -> np.ndarray:
     accepted = accepted[(connections["flags"][accepted] & t.CONN_DATA_SERVER) != 0]
     exchanges = traffic.exchanges
     answered = np.flatnonzero(there[exchanges["connection"]])
-    answered = answered[endings.response_whole(traffic, answered)]
+    whole = endings.response_whole(traffic, answered)
+    cut = answered[
+        ~whole & (exchanges["status"][answered] > 0) & ~endings.heads_seen_whole(traffic, answered)
+    ]
+    answered = answered[whole]
     ends_ns = exchanges["start_ns"][answered] + exchanges["response_end_us"][answered].astype("i8") * 1000
+    # Of one that a short snaplen hides the end of, its beginning tells as much.
+    ends_ns = np.concatenate([ends_ns, endings.answer_ns(traffic, cut)])
     return np.sort(np.concatenate([connections["first_ns"][accepted], ends_ns]))
 
 

@@ -135,7 +135,7 @@ def answered_unread(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     """Whether the server sent bytes on each connection of which nobody knows whether they answer the request:
     no response was recognised in them, for the capture misses what came before."""
     none = (traffic.previous[rows] == t.NONE) & ~response_begun(traffic, rows)
-    none &= ~connection_flag(traffic, rows, t.CONN_SYN)
+    none &= ~connection_flag(traffic, rows, t.CONN_SYN) | connection_flag(traffic, rows, t.CONN_TRUNCATED)
     return none & (traffic.connections["server_bytes"][traffic.exchanges["connection"][rows]] > 0)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from pcapdiag import tables as t
-from pcapdiag.causes import attempts, outcome
+from pcapdiag.causes import attempts, endings, outcome
 from pcapdiag.traffic import Traffic
 
 HOLD_NS = 60_000_000_000  # Apache's "retry", the longest default of those that hold a backend down
@@ -29,6 +29,7 @@ def held_down(traffic: Traffic, connections: np.ndarray, failed: np.ndarray) -> 
         np.isin(exchanges["status"][rows], np.unique(exchanges["status"][failed]))
         & (exchanges["status"][rows] > 0)
     ]
+    rows = rows[endings.heads_seen_whole(traffic, rows)]  # else their targets are not known to be alike
     rows = rows[outcome.answered_ns(traffic, rows) - exchanges["start_ns"][rows] <= AT_ONCE_NS]
     failures_ns = np.sort(traffic.connections["last_ns"][connections])
     starts_ns = exchanges["start_ns"][rows]

@@ -106,3 +106,15 @@ def test_a_refused_client_accuses_no_backend() -> None:
     story = Story()
     story.refused("10.0.0.10:81", leg="frontend")
     assert story.silent(backend_connect_refused)
+
+
+def test_a_target_that_the_snaplen_hides_is_not_known_to_be_held_down() -> None:
+    story = Story("nginx")
+    fields = {"status": 502, "takes_s": 0.001}
+    failed = story.asked(at_s=1.0, **fields)
+    story.refused(at_s=1.0003)
+    other = story.asked(at_s=2.0, **fields)
+    assert story.only(backend_connect_refused).count == 2
+    for row in (failed, other):
+        story.tables.connections[story.tables.exchanges[row]["connection"]]["flags"] |= t.CONN_TRUNCATED
+    assert story.only(backend_connect_refused).count == 1

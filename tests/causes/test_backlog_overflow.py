@@ -74,3 +74,25 @@ def test_a_syn_ack_lost_and_repeated_is_loss() -> None:
     )
     story.forwarded(story.asked(at_s=2.1), at_s=2.1, connection=late)
     assert story.silent(backlog_overflow)
+
+
+def test_an_answer_of_which_the_snaplen_hides_the_end_shows_a_server_alive() -> None:
+    story = Story()
+    kept = story.backend(at_s=0.0, lasts_s=60.0)
+    story.forwarded(story.asked(at_s=3.0), at_s=3.0, connection=kept, response_ended=t.END_GAP)
+    story.tables.connections[kept]["flags"] |= t.CONN_TRUNCATED
+    story.asked(at_s=1.0, status=504, takes_s=7.5)
+    story.syns(at_s=1.0)
+    assert story.only(backlog_overflow).facts["syns_dropped"] == 1
+
+
+def test_syns_repeated_when_the_capture_ends_count_when_there_are_many() -> None:
+    """Sent at 8 s and 9 s, a third SYN due at 11 s, the capture ends at 10 s: three to one port."""
+    for many, found in ((3, 3), (2, 0)):
+        story = Story()
+        story.ends_s = 10.0
+        kept = story.backend(at_s=0.0, lasts_s=10.0)
+        story.forwarded(None, at_s=8.5, connection=kept)
+        for n in range(many):
+            story.syns(at_s=8.0 + n / 1000, count=2, lasts_s=1.0)
+        assert sum(f.facts["syns_dropped"] for f in story.findings(backlog_overflow)) == found
