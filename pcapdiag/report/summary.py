@@ -196,9 +196,9 @@ def span_ns(traffic: Traffic) -> tuple[int, int]:
 
 
 def duration_text(seconds: float) -> str:
-    """``350 µs``, ``12 ms``, ``3.4 s``, ``12 min 3 s``, ``5 h 2 min`` in ASCII."""
+    """``350 µs``, ``12 ms``, ``3.4 s``, ``12 min 3 s``, ``5 h 2 min``."""
     if seconds < 0.001:
-        return f"{seconds * 1e6:.0f} us"
+        return f"{seconds * 1e6:.0f} µs"
     if seconds < 1:
         return f"{seconds * 1e3:.3g} ms"
     if seconds < 120:

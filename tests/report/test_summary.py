@@ -19,7 +19,7 @@ def test_a_share_tells_little_from_nothing_and_most_from_all(part: int, whole: i
 
 @pytest.mark.parametrize(
     ("seconds", "said"),
-    [(0.00035, "350 us"), (0.012, "12 ms"), (3.4, "3.4 s"), (723, "12 min 3 s"), (18120, "5 h 2 min")],
+    [(0.00035, "350 µs"), (0.012, "12 ms"), (3.4, "3.4 s"), (723, "12 min 3 s"), (18120, "5 h 2 min")],
 )
 def test_durations_are_in_the_unit_that_fits(seconds: float, said: str) -> None:
     assert summary.duration_text(seconds) == said

@@ -89,13 +89,13 @@
     const scale = Math.max(...chosen.map(lengthOf), 1) * 1.02;
     const line = (row) => html("tr", { class: row.failed && "failed" },
       html("td", { class: "target" }, name(row)), html("td", {}, statusOf(row)), html("td", { class: "n" }, duration(lengthOf(row))),
-      html("td", {}, waterfall(row, scale)), html("td", { class: "quiet" }, row.peer === null ? "" : byNumber.get(row.peer)?.server ?? ""),
-      html("td", { class: "quiet" }, p.view.spent[row.exchange] ?? ""));
+      html("td", {}, waterfall(row, scale), html("div", { class: "quiet" }, p.view.spent[row.exchange] ?? "")),
+      html("td", { class: "quiet" }, row.peer === null ? "" : byNumber.get(row.peer)?.server ?? ""));
     const key = (kind, text) => html("span", {}, svg("svg", { width: 12, height: 10, "aria-hidden": "true" }, svg("rect", { class: `bar ${kind}`, width: 12, height: 10 })), ` ${text}`);
     return [
       html("div", { class: "legend" }, key("light", "request"), key("wait", "waiting for the answer"), key("", "response"), html("span", {}, "upper bar: client side, lower bar: backend side")),
       html("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Waterfall" }, html("table", {},
-        html("thead", {}, html("tr", {}, ["Request", "Status", "Took", `Waterfall (0 to ${duration(Math.round(scale))})`, "Backend", "Where the time went"].map((t) => html("th", { scope: "col", class: t === "Took" && "n" }, t)))),
+        html("thead", {}, html("tr", {}, ["Request", "Status", "Took", `Waterfall (0 to ${duration(Math.round(scale))})`, "Backend"].map((t) => html("th", { scope: "col", class: t === "Took" && "n" }, t)))),
         html("tbody", {}, chosen.map(line)))),
     ];
   }
