@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -74,11 +73,8 @@ def analyze(
         _check_options(alb, profile, profile_file)
     if tls_keylog:
         _check_keylog(tls_keylog)
-    judges = threading.Thread(target=_warm_up, name="judges", daemon=True)
-    judges.start()
     with interruption or nullcontext() as stop:
         traffic = read(files, progress, tls_keylog, stop)
-    judges.join()  # two threads in one package's imports could meet each other
 
     from pcapdiag.causes import judge
     from pcapdiag.causes.account import Account
@@ -102,18 +98,6 @@ def analyze(
     traffic.encrypted = encrypted_of(traffic)
     analysis.findings, analysis.account = judge(traffic, chosen, only=only, ignore=ignore)
     return analysis
-
-
-def _warm_up() -> None:
-    """Import what judges while the kernels, which leave the interpreter free, read the capture."""
-    import numpy.ma  # noqa: F401 - np.unique imports it
-
-    from pcapdiag import legs, profiles, wire  # noqa: F401
-    from pcapdiag.causes.catalogue import catalogue
-
-    catalogue()
-    for name in profiles.NAMES:
-        profiles.load_profile(name)
 
 
 def _check_options(alb: Sequence[str], profile: str | None, profile_file: str | Path | None) -> None:

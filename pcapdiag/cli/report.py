@@ -68,10 +68,6 @@ def report(
     check_profile(profile)
     if only or ignore:
         check_names((*only, *ignore), cause_names(), "cause")
-    if form == "html":
-        from pcapdiag.report.html import warm_up
-
-        warm_up()
     interruption = Interruption()
     analysis = analyze(
         list(captures),

@@ -36,20 +36,19 @@ def nested(traffic: Traffic, rows: np.ndarray, key: np.ndarray) -> tuple[np.ndar
     exchanges = traffic.exchanges[rows]
     vantage = traffic.connections["vantage"][exchanges["connection"]]
     order = np.lexsort((exchanges["start_ns"], vantage, key))
-    one, two = order[:-1], order[1:]
-    same = (key[one] == key[two]) & (vantage[one] == vantage[two]) & (key[one] != KEYLESS)
-    same &= exchanges["connection"][one] != exchanges["connection"][two]
-    one, two = one[same], two[same]
-    first, second = exchanges[one], exchanges[two]
-    begun = second["start_ns"] <= answered_ns(traffic, first) + SLACK_NS
-    in_time = answered_ns(traffic, second) <= answered_ns(traffic, first) + SLACK_NS
+    exchanges, vantage, key = exchanges[order], vantage[order], key[order]
+    first, second = exchanges[:-1], exchanges[1:]
+    answer_ns = answered_ns(traffic, exchanges) + SLACK_NS
+    fits = (key[:-1] == key[1:]) & (vantage[:-1] == vantage[1:]) & (key[:-1] != KEYLESS)
+    fits &= (first["connection"] != second["connection"]) & (second["start_ns"] <= answer_ns[:-1])
+    in_time = answer_ns[1:] - SLACK_NS <= answer_ns[:-1]
     alike = first["status"] == second["status"]
     gave_up = (first["status"] == 0) | (first["status"] >= 500)
     whole = (first["response_ended"] == t.END_COMPLETE) & (second["response_ended"] == t.END_COMPLETE)
     like_body = ~whole | (first["response_body"] == second["response_body"])
-    fits = (alike & in_time & like_body) | (gave_up & ~alike) | (in_time & marked(first, second))
-    fits &= begun
-    return rows[one[fits]], rows[two[fits]]
+    fits &= (alike & in_time & like_body) | (gave_up & ~alike) | (in_time & marked(first, second))
+    at = np.flatnonzero(fits)
+    return rows[order[at]], rows[order[at + 1]]
 
 
 def marked(outer: np.ndarray, inner: np.ndarray) -> np.ndarray:

@@ -13,7 +13,6 @@ import functools
 import hashlib
 import json
 import sys
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,23 +30,6 @@ SCRIPTS = (
     "uPlot.iife.min.js", "dom.js", "chart.js", "copy.js", "map.js", "timeline.js", "ladder.js", "sequence.js",
     "times.js", "table.js", "tables.js", "main.js",
 )  # fmt: skip
-_warming: threading.Thread | None = None
-
-
-def warm_up() -> None:
-    """Load Jinja and the template while the analysis runs, whose kernels leave the interpreter free.
-
-    Nothing of pcapdiag is imported there: two threads in one package's imports would meet each other.
-    """
-    global _warming
-    if _warming is None:
-        _warming = threading.Thread(target=_prepare, name="report template", daemon=True)
-        _warming.start()
-
-
-def _prepare() -> None:
-    page_template()
-    policy(joined(STYLES), joined(SCRIPTS))
 
 
 def html_report(analysis: Analysis, redactor: Redactor | None = None) -> str:
@@ -64,8 +46,6 @@ def html_report(analysis: Analysis, redactor: Redactor | None = None) -> str:
     drawn = view(analysis)
     if redactor is not None:
         drawn, analysis = redactor.value(drawn), redactor.analysis(analysis)
-    if _warming is not None:
-        _warming.join()
     return page_template().render(
         page(analysis, legs, redacted=redactor is not None),
         style=Markup(style),

@@ -28,7 +28,7 @@ def document(analysis: Analysis, legs: dict[str, LegSummary] | None = None) -> d
     """The report as plain dicts and lists."""
     traffic = analysis.traffic
     legs = legs or leg_summaries(traffic)
-    times = spent.listed(traffic, analysis.findings)
+    times = spent.listed(analysis)
     return {
         "schema": SCHEMA,
         "pcapdiag": __version__,

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,6 +22,9 @@ from pcapdiag.causes.account import failed_rows
 from pcapdiag.causes.cause import Finding, Severity
 from pcapdiag.report.summary import client_leg, duration_text, row_numbers
 from pcapdiag.traffic import Traffic
+
+if TYPE_CHECKING:
+    from pcapdiag.analysis import Analysis
 
 #: A part's name and how people call it, in the order of a request's way.
 PARTS = {
@@ -85,16 +89,22 @@ def together(each: Sequence[Spent]) -> Spent:
     )
 
 
-def listed(traffic: Traffic, findings: Sequence[Finding]) -> dict[int, Spent]:
+def listed(analysis: Analysis) -> dict[int, Spent]:
     """Failed requests, those that findings tell of, and the slowest, with where the time of each went."""
-    failed = failed_rows(traffic)
+    traffic, findings = analysis.traffic, analysis.findings
+    failed = failed_rows(traffic) if analysis.account.rows is None else analysis.account.rows
     rows = [failed[:: len(failed) // FAILED_LISTED + 1], _slowest(traffic)]
     rows += [
         _asked(traffic, finding, FAILED_LISTED) for finding in findings if finding.severity > Severity.INFO
     ]
-    all_of_findings = [_asked(traffic, finding, REQUESTS_A_FINDING) for finding in findings]
-    of_requests(traffic, np.unique(np.concatenate([*rows, *all_of_findings])))  # all at once is quicker
+    measure(traffic, findings, *rows)
     return of_requests(traffic, np.unique(np.concatenate(rows)))
+
+
+def measure(traffic: Traffic, findings: Sequence[Finding], *rows: np.ndarray) -> None:
+    """Measure these requests and those of the findings; all at once is quicker than as they are asked for."""
+    of_findings = [_asked(traffic, finding, REQUESTS_A_FINDING) for finding in findings]
+    of_requests(traffic, np.unique(np.concatenate([*rows, *of_findings, np.zeros(0, "i8")])))
 
 
 def _slowest(traffic: Traffic) -> np.ndarray:

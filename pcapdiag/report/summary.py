@@ -51,10 +51,17 @@ def leg_summary(traffic: Traffic, leg: int) -> LegSummary:
 
 
 def leg_summaries(traffic: Traffic) -> dict[str, LegSummary]:
-    """``frontend`` and ``backend``, and ``other`` where connections have no load balancer on them."""
+    """``frontend`` and ``backend``, and ``other`` where connections have no load balancer on them.
+
+    Kept with the traffic: a page and the terminal both show them.
+    """
+    kept: dict[str, LegSummary] | None = traffic.__dict__.get("_leg_summaries")
+    if kept is not None:
+        return kept
     legs = {t.LEGS[leg]: leg_summary(traffic, leg) for leg in (t.LEG_FRONTEND, t.LEG_BACKEND)}
     if (traffic.leg == t.LEG_UNKNOWN).any():
         legs["other"] = leg_summary(traffic, t.LEG_UNKNOWN)
+    traffic.__dict__["_leg_summaries"] = legs
     return legs
 
 

@@ -61,7 +61,7 @@ def report_lines(analysis: Analysis, width: int) -> Iterator[Line]:
     style = "bold red" if analysis.account.failed else "bold"
     yield from wrapped(s.verdict(analysis), width, style=style)
     findings = s.worst_first(analysis.findings)
-    spent.listed(analysis.traffic, findings)
+    spent.measure(analysis.traffic, findings)
     for finding in findings:
         yield []
         yield from finding_lines(finding, legs, analysis.traffic, width)

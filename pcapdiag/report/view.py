@@ -8,10 +8,11 @@ import numpy as np
 
 from pcapdiag import tables as t
 from pcapdiag.analysis import Analysis
+from pcapdiag.causes.cause import Finding
 from pcapdiag.report.ladder import ladders
 from pcapdiag.report.map import failed_on_both_legs, traffic_map
 from pcapdiag.report.sample import connection_table, exchange_table
-from pcapdiag.report.spent import in_words, of_requests
+from pcapdiag.report.spent import in_words, measure, of_requests
 from pcapdiag.report.summary import worst_first
 from pcapdiag.report.timeline import timeline
 from pcapdiag.report.times import response_times
@@ -35,23 +36,24 @@ def view(analysis: Analysis) -> dict[str, Any]:
         "timeline": timeline(analysis, findings),
         "times": response_times(traffic),
         "exchanges": exchanges,
-        "spent": spent_by_waterfall(traffic, exchanges),
+        "spent": spent_by_waterfall(traffic, exchanges, findings),
         "connections": connection_table(traffic, failed),
         "ladders": drawn,
     }
 
 
-def spent_by_waterfall(traffic: Traffic, table: dict[str, Any]) -> dict[int, str]:
+def spent_by_waterfall(traffic: Traffic, table: dict[str, Any], findings: list[Finding]) -> dict[int, str]:
     """Where the time of each request went that the page may draw a waterfall of."""
-    rows = [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
-    near = [row for row in rows if row["leg"] == t.LEG_FRONTEND] or rows
-    slow = sorted((row for row in near if not row["failed"]), key=lambda row: -took_us(row))
-    drawn = [row for row in near if row["failed"]][:WATERFALLS] + slow[:WATERFALLS]
-    times = of_requests(traffic, np.array([row["exchange"] for row in drawn], "i8"))
-    return {row: in_words(time) for row, time in times.items()}
+    at = {name: place for place, name in enumerate(table["columns"])}
+    near = [row for row in table["rows"] if row[at["leg"]] == t.LEG_FRONTEND] or table["rows"]
+    slow = sorted((row for row in near if not row[at["failed"]]), key=lambda row: -took_us(row, at))
+    drawn = [row for row in near if row[at["failed"]]][:WATERFALLS] + slow[:WATERFALLS]
+    rows = np.array([row[at["exchange"]] for row in drawn], "i8")
+    measure(traffic, findings, rows)
+    return {row: in_words(time) for row, time in of_requests(traffic, rows).items()}
 
 
-def took_us(row: dict[str, Any]) -> int:
+def took_us(row: list[Any], at: dict[str, int]) -> int:
     """How long an exchange took: as times.js has it."""
-    ended_us = row["closed_us"] if row["response_end_us"] is None else row["response_end_us"]
-    return max(ended_us, row["response_start_us"] or 0, row["request_end_us"] or 0)
+    ended_us = row[at["closed_us"]] if row[at["response_end_us"]] is None else row[at["response_end_us"]]
+    return max(ended_us, row[at["response_start_us"]] or 0, row[at["request_end_us"]] or 0)

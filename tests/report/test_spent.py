@@ -132,7 +132,7 @@ def test_every_report_tells_where_the_time_of_what_failed_went() -> None:
 def test_parts_of_every_capture_s_requests_add_up_to_the_whole(cause: str) -> None:
     for expectation in sorted((CAPTURES / cause).glob("*.expected.json")):
         analysis = analysis_of(expectation)
-        times = spent.listed(analysis.traffic, analysis.findings)
+        times = spent.listed(analysis)
         if json.loads(expectation.read_text())["findings"] and analysis.account.failed:
             assert times, expectation.name
         for time in times.values():
