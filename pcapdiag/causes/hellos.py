@@ -7,6 +7,7 @@ message of a client has.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 ALERT, HANDSHAKE, APPLICATION_DATA = 21, 22, 23  # RFC 8446, 5.1
 CLIENT_HELLO = 1
@@ -17,8 +18,7 @@ ENCRYPTED_ALERT_BYTES = 19  # level, description, content type and the AEAD's ta
 VERSIONS = {0x300: "SSL 3.0", 0x301: "TLS 1.0", 0x302: "TLS 1.1", 0x303: "TLS 1.2", 0x304: "TLS 1.3"}
 
 
-@dataclass(frozen=True)
-class Hello:
+class Hello(NamedTuple):
     """What a ClientHello offers."""
 
     server_name: str = ""

@@ -7,7 +7,7 @@ late, and what other causes explain: a path's MTU, a full listen queue, a peer t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -33,8 +33,7 @@ MAX_PACKETS = 2000  # of each of them
 NEAR = 1000  # frames after a repeat in which its receiver answers it
 
 
-@dataclass(frozen=True)
-class Losses:
+class Losses(NamedTuple):
     """Loss on a leg above the profile's rate: where, how much, and what it slowed."""
 
     connections: np.ndarray  # those that lost something

@@ -8,7 +8,7 @@ right after its last attempt, so the attempt belongs to the next failed answer t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -174,8 +174,7 @@ def _seat(attempt: int, fits: dict[int, list[int]], holder: dict[int, int], trie
     return False
 
 
-@dataclass(frozen=True)
-class Attempts:
+class Attempts(NamedTuple):
     """Backend connections that carried no exchange, and what became of the requests they were for."""
 
     exchanges: np.ndarray  # rows of the frontend requests that failed with them

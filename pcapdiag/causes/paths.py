@@ -7,7 +7,7 @@ fills, and smaller segments around it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,8 +22,7 @@ HEADERS_BYTES = 40
 TIMESTAMPS_BYTES = 12  # an MSS announced counts the options that each segment then carries
 
 
-@dataclass(frozen=True)
-class Blackholes:
+class Blackholes(NamedTuple):
     """Directions of connections that lost segments for their size, one a row."""
 
     connections: np.ndarray

@@ -14,7 +14,7 @@ The tables hold no packets: a few stretches of the capture are read again, only 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -40,8 +40,7 @@ _LONGEST_NS = 50_000_000  # more than a load balancer adds to an exchange
 _NEVER_NS = np.iinfo("i8").max // 4
 
 
-@dataclass(frozen=True)
-class Echo:
+class Echo(NamedTuple):
     """What came to the endpoint ``listener`` in TLS was asked in clear by the address ``sender``."""
 
     listener: int

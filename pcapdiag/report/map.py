@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,8 +17,7 @@ from pcapdiag.traffic import Traffic, endpoint
 SHOWN = {"client": 8, "alb": 6, "backend": 10}
 
 
-@dataclass
-class Failed:
+class Failed(NamedTuple):
     """Rows that failed, on either leg."""
 
     exchanges: np.ndarray

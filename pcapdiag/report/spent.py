@@ -10,9 +10,8 @@ is left is the load balancer's own, or, where the capture does not show which, o
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -44,7 +43,7 @@ _RANKS = (
     "zero_window", "loss_stalls", "download", "client_upload", "backend_thinking", "connect",
     "backend_upload", "backend_download",
 )  # fmt: skip
-REQUESTS_A_FINDING = 200
+REQUESTS_A_FINDING = 100
 FAILED_LISTED, SLOW_LISTED = 50, 20
 ATTEMPTS = 2000
 _NEVER_NS = 1 << 62
@@ -55,8 +54,7 @@ _CUT_SHORT = (t.END_OPEN, t.END_FIN, t.END_RST_SENDER, t.END_RST_RECEIVER)
 Stretch = tuple[str, int, int]  # part, from and until in µs after the request began
 
 
-@dataclass(frozen=True)
-class Spent:
+class Spent(NamedTuple):
     """The time of some requests together, in µs, and its parts (those that are not 0)."""
 
     requests: int

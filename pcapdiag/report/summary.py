@@ -6,8 +6,8 @@ Only columns are read here; nothing loops over exchanges or connections.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,8 +20,7 @@ NO_RESPONSE = "none"
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
-@dataclass
-class LegSummary:
+class LegSummary(NamedTuple):
     """One leg in numbers. Peers are client addresses on the frontend, server endpoints on the backend."""
 
     connections: int
