@@ -20,6 +20,7 @@ PATIENCE_NS = 1_000_000_000  # a sender tries again sooner than this
 SMALLEST_MTU_BYTES = 576  # RFC 791: every IPv4 path carries this
 HEADERS_BYTES = 40
 TIMESTAMPS_BYTES = 12  # an MSS announced counts the options that each segment then carries
+ETHERNET_MSS = 1460  # of an MTU of 1,500
 
 
 class Blackholes(NamedTuple):
@@ -40,14 +41,18 @@ def blackholes(traffic: Traffic) -> Blackholes:
     connections, directions = rows["connection"], rows["direction"]
     ends = traffic.connections[connections]
     mss = np.where(directions == 0, ends["server_mss"], ends["client_mss"]).astype("i8")
-    fullest = np.where(mss > 0, mss - TIMESTAMPS_BYTES, 0xFFFF)
-    hole = np.minimum(rows["hole_bytes"].astype("i8"), fullest)
+    hole = rows["hole_bytes"].astype("i8")
+    # Without a handshake in sight: as few equal segments as Ethernet carries.
+    equal = hole // np.maximum(1, -(-hole // ETHERNET_MSS))
+    hole = np.minimum(hole, np.where(mss > 0, mss - TIMESTAMPS_BYTES, equal))
     unacked = rows["unacked_bytes"] > 0
     lost = np.where(unacked, rows["unacked_bytes"].astype("i8"), hole)
     passed = _largest_passed(traffic, connections, directions)
     large = (lost > passed) & (lost > SMALLEST_MTU_BYTES - HEADERS_BYTES)
-    # Without a handshake nothing says how large the segments in a hole were, nor who would repeat them.
-    large &= unacked | (mss > 0)
+    # Then nothing says who would repeat what is missing, unless HTTP was spoken and its receiver asked for it.
+    asked_again = _duplicate_acks(traffic, connections, directions)
+    served = (ends["protocol"] == t.PROTOCOL_HTTP) & (ends["server_bytes"] > 0) & (ends["client_bytes"] > 0)
+    large &= unacked | (mss > 0) | (asked_again & served)
     # Cut by the capture's end, a hole might still have been filled.
     waited_ns = endings.capture_end_ns(traffic)[ends["vantage"]] - ends["last_ns"]
     over = (ends["closed_by"] != 255) | unacked | (waited_ns > PATIENCE_NS)
@@ -55,7 +60,6 @@ def blackholes(traffic: Traffic) -> Blackholes:
     missed = np.zeros(256, "?")
     gaps = traffic.connections[troubles["connection"][troubles["missing_bytes"] > 0]]
     missed[gaps["vantage"][(gaps["flags"] & t.CONN_SYN) != 0]] = True
-    asked_again = _duplicate_acks(traffic, connections, directions)
     found = large & over & (unacked | asked_again | ~missed[ends["vantage"]])
     found[found] &= _alive(traffic, connections[found], directions[found])
     return Blackholes(

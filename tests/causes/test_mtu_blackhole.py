@@ -133,6 +133,18 @@ def test_the_evidence_is_the_segments_that_its_note_speaks_of(name: str) -> None
         assert shown.note == "full-size segments, sent again and never acknowledged"
 
 
+def test_a_hole_that_http_s_receiver_asked_for_in_vain_needs_no_handshake() -> None:
+    """Begun before the capture: three segments of 1,448 bytes would fill the hole."""
+    story = Story()
+    small_requests_pass(story)
+    story.asked("POST /", status=504, takes_s=30)
+    on = story.backend(at_s=1.0, lasts_s=10.0, client_bytes=9000, server_bytes=300, protocol=t.PROTOCOL_HTTP)
+    story.fin(on, by=CLIENT, after_s=10.0)
+    story.tables.trouble(on, CLIENT, data_packets=5, hole_bytes=4344)
+    story.tables.trouble(on, SERVER, data_packets=5, duplicate_acks=1)
+    assert story.only(mtu_blackhole).facts["smallest_lost_bytes"] == 1448
+
+
 def test_a_hole_in_segments_of_unknown_size_is_no_blackhole() -> None:
     story = Story()
     small_requests_pass(story)
