@@ -49,7 +49,7 @@ def blackholes(traffic: Traffic) -> Blackholes:
     lost = np.where(unacked, rows["unacked_bytes"].astype("i8"), hole)
     passed = _largest_passed(traffic, connections, directions)
     large = (lost > passed) & (lost > SMALLEST_MTU_BYTES - HEADERS_BYTES)
-    # Then nothing says who would repeat what is missing, unless HTTP was spoken and its receiver asked for it.
+    # Then nothing says who would repeat what is missing, unless it was HTTP and its receiver asked for it.
     asked_again = _duplicate_acks(traffic, connections, directions)
     served = (ends["protocol"] == t.PROTOCOL_HTTP) & (ends["server_bytes"] > 0) & (ends["client_bytes"] > 0)
     large &= unacked | (mss > 0) | (asked_again & served)
