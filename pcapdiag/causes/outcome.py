@@ -146,8 +146,9 @@ def requests_behind(traffic: Traffic, connections: np.ndarray) -> np.ndarray:
             fit &= started_ns[window] >= served_ns - SLACK_NS
         fitting = first + np.flatnonzero(fit)
         # The load balancer tries as soon as it has the request: the nearest before. One whose client left has
-        # its own reason.
-        order = np.lexsort((-started_ns[fitting], left[fitting]))
+        # its own reason, and one that seems to come after the attempt is for it only if no other is.
+        after = started_ns[fitting] > begun_ns[fitting - first]
+        order = np.lexsort((-started_ns[fitting], left[fitting], after))
         fits[i] = fitting[order][:MAX_COMPARED].tolist()
         if not _seat(i, fits, holder, set()) and fits[i]:
             result[i] = candidates[fits[i][0]]

@@ -97,3 +97,12 @@ def test_an_answer_cut_by_the_snaplen_was_given_all_the_same() -> None:
     assert outcome.requests_behind(story.build(), np.array([row])).tolist() == [t.NONE]
     story.tables.connections[0]["flags"] |= t.CONN_TRUNCATED
     assert outcome.requests_behind(story.build(), np.array([row])).tolist() == [front]
+
+
+def test_an_attempt_is_for_a_request_before_it_rather_than_one_just_after() -> None:
+    """Varnish refuses the requests behind the first at once: four of them within two milliseconds."""
+    story = Story()
+    first = story.asked(at_s=1.0000, status=503, takes_s=0.0003)
+    story.asked(at_s=1.0007, status=503, takes_s=0.0003)
+    row = story.refused(at_s=1.0001)
+    assert outcome.requests_behind(story.build(), np.array([row])).tolist() == [first]
