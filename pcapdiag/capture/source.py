@@ -64,7 +64,9 @@ def source_of(given: str | os.PathLike[str] | BinaryIO) -> Source:
         if stat.S_ISREG(status.st_mode):
             return _File(path, status.st_size)
         return _Pipe(path, Path(path).open("rb", buffering=0))
-    except (OSError, ValueError) as error:  # ValueError: a NUL inside the name
+    except ValueError:
+        raise CaptureError(path, "no name of a file: it has a null byte in it") from None
+    except OSError as error:
         raise CaptureError(path, why(error)) from None
 
 
