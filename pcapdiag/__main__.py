@@ -23,7 +23,9 @@ def run() -> None:
             raise
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(end.code if isinstance(end.code, int) else 0)
+        if not isinstance(end.code, int | None):
+            raise  # a text, which the interpreter prints
+        os._exit(end.code or 0)
 
 
 if __name__ == "__main__":

@@ -194,6 +194,8 @@ def decrypted_by(
     except TsharkMissing:
         return None  # keys came inside the capture, and nobody asked for them: the report says so
     opened = was_tls & (rows["protocol"] != t.PROTOCOL_TLS)
+    if tls_keylog and was_tls.any() and not opened.any():
+        trouble = trouble or "none of the keys given fits them"
     return opened[: tracker.kernel.connection_count], unread, trouble
 
 

@@ -29,15 +29,15 @@ def part_copies(files: Sequence[CaptureFile]) -> None:
     new = max(file.info.vantage for file in files) + 1
     for vantage in sorted({file.info.vantage for file in files}):
         chain = [file for file in files if file.info.vantage == vantage]
-        same: list[np.ndarray] = []
+        same = _Seen()
         for place, file in enumerate(chain if len(chain) > 1 else []):
             packets = _beginning(file)
-            if any(_repeats(earlier, packets) for earlier in same) and new < _MOST_VANTAGES:
+            if same.repeated_by(packets) and new < _MOST_VANTAGES:
                 for follower in chain[place:]:
                     follower.info.vantage = new
                 new += 1
-                same.clear()
-            same.append(packets)
+                same = _Seen()
+            same.add(packets)
 
 
 def _beginning(file: CaptureFile) -> np.ndarray:
@@ -50,13 +50,21 @@ def _beginning(file: CaptureFile) -> np.ndarray:
     return np.zeros(0, t.Packet)
 
 
-def _repeats(earlier: np.ndarray, later: np.ndarray) -> bool:
-    """Whether some server's SYN-ACK and payload stand in both."""
-    opened = [_openings(packets) for packets in (earlier, later)]
-    answered = [_answers(packets) for packets in (earlier, later)]
-    both = opened[0] & opened[1]
-    spoke = {ends for ends, _ in answered[0] & answered[1]}
-    return any(ends in spoke for ends, _, _ in both)
+class _Seen:
+    """The SYN-ACKs of servers, and what those said, in the beginnings of some files."""
+
+    def __init__(self) -> None:
+        self._openings: set[tuple[tuple[int, ...], int, int]] = set()
+        self._answers: set[tuple[tuple[int, ...], int]] = set()
+
+    def add(self, packets: np.ndarray) -> None:
+        self._openings |= _openings(packets)
+        self._answers |= _answers(packets)
+
+    def repeated_by(self, packets: np.ndarray) -> bool:
+        """Whether some server's SYN-ACK and payload stand here again."""
+        spoke = {ends for ends, _ in self._answers & _answers(packets)}
+        return any(ends in spoke for ends, _, _ in self._openings & _openings(packets))
 
 
 def _openings(packets: np.ndarray) -> set[tuple[tuple[int, ...], int, int]]:

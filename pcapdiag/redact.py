@@ -36,7 +36,7 @@ _QUERY = re.compile(r"\?\S*?(?=['\"<>),.:]*(?:\s|$))")
 #: A start line that findings quote for being malformed: its query may hold spaces too.
 _QUOTED_QUERY = re.compile(r"(?<=')([A-Z]+ [^\s?']*)(\?.*?)(?=( HTTP/\d[^']*)?'(?:[\s.,;:)]|$))")
 #: What stands after a name's ``=``, or where no name is: such a part is a value too.
-_QUERY_VALUE = re.compile(r"(?<==)[^&;#]+|(?<=[?&;])[^=&;#]+(?=[&;#]|$)")
+_QUERY_VALUE = re.compile(r"(?<==)[^&;#]+|(?<=[?&;])[^=&;#?]+(?=[?&;#]|$)")
 _SECRET = re.compile(r"(?i)\b((?:proxy-)?authorization|(?:set-)?cookie)(\s*:\s*)[^'\"\n]*")
 _ADDRESS_BYTES = re.compile(_ADDRESS.pattern.encode())
 _USER = re.compile(r"(?<=://)[^\s/?#@'\"<>]+(?=@)")

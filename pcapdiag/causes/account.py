@@ -62,6 +62,7 @@ class Account:
     explained: int
     unexplained: list[Unexplained]
     rows: np.ndarray | None = field(default=None, compare=False)  # the failed exchanges
+    hidden: int = 0  # of the explained ones, those of causes that are not shown
 
 
 def account_for(traffic: Traffic, claimed: np.ndarray, failed_by: np.ndarray | None = None) -> Account:
@@ -73,8 +74,21 @@ def account_for(traffic: Traffic, claimed: np.ndarray, failed_by: np.ndarray | N
     failed = failed_rows(traffic)
     if failed_by is not None and not (traffic.exchange_leg == t.LEG_FRONTEND).any():
         failed = np.union1d(failed, np.flatnonzero(failed_by & (traffic.exchange_leg == t.LEG_BACKEND)))
+    elif failed_by is not None:
+        failed = np.union1d(failed, _broken_off(traffic, np.flatnonzero(failed_by)))
     unexplained = failed[~claimed[failed]]
     return Account(len(failed), len(failed) - len(unexplained), _groups(traffic, unexplained), failed)
+
+
+def _broken_off(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Those of the client's exchanges whose request was cut, or whose answer never reached the client, though
+    the capture holds a whole answer."""
+    exchanges, leg = traffic.exchanges, traffic.exchange_leg
+    rows = rows[leg[rows] == t.LEG_FRONTEND]
+    on = traffic.connections[exchanges["connection"][rows]]
+    cut = np.isin(exchanges["request_ended"][rows], (t.END_FIN, t.END_RST_SENDER))
+    unread = (on["server_acked"] < on["server_bytes"]) & (exchanges["next"][rows] == t.NONE)
+    return rows[cut | unread]
 
 
 def failed_rows(traffic: Traffic) -> np.ndarray:

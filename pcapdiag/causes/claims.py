@@ -17,6 +17,12 @@ NO_ROWS = np.zeros(0, "i8")
 Facts = dict[str, float | int | str | list]
 
 
+DOUBT = (
+    " No load balancer was recognised, so these are taken for connections of clients; if they come from one, "
+    "name its address with --alb."
+)
+
+
 def finding(
     traffic: Traffic,
     cause: Cause,
@@ -52,6 +58,8 @@ def finding(
     if leg != t.LEG_BACKEND and len(connections):
         seen["none"] = seen.get("none", 0) + len(connections)
     on = np.concatenate([traffic.exchanges["connection"][exchanges], connections]).astype("i8")
+    if leg == t.LEG_FRONTEND and not traffic.alb:
+        explanation += DOUBT
     return Finding(
         cause=cause,
         severity=cause.severity if severity is None else severity,

@@ -106,7 +106,8 @@ def unrecognised_answers(traffic: Traffic, rows: np.ndarray) -> dict[int, bytes]
         sent = [p.end_seq for p in own if p.direction == 0 and p.payload_len]
         answers = [p for p in own if p.direction == 1 and p.payload_len]
         asked_first = answers and sent and own[0].running == exchanges["request_frame"][row]
-        if asked_first and all(p.ack >= max(sent) for p in answers):
+        whole = asked_first and answers[0].seq == own[0].ack  # else its beginning is missing
+        if whole and all(p.ack >= max(sent) for p in answers):
             found[row] = in_order(answers)
     return found
 

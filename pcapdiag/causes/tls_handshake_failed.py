@@ -150,9 +150,12 @@ def _left_at_once(row: np.void) -> bool:
     """Whether a client hung up sooner than any answer could reach it: it changed its mind, as browsers do."""
     if t.NEVER in (row["syn_rtt_us"], row["ack_rtt_us"]):
         return False
-    left_ns = min(int(at) for at in (row["client_fin_ns"], row["rst_ns"]) if at)
+    left_ns = min((int(at) for at in (row["client_fin_ns"], row["rst_ns"]) if at), default=0)
+    if not left_ns:
+        return False
     accepted_ns = int(row["first_ns"]) + int(row["syn_rtt_us"]) * 1000
-    return left_ns - accepted_ns < (int(row["syn_rtt_us"]) + int(row["ack_rtt_us"])) * 1000
+    # The way to the client counts twice: to its SYN-ACK, and from its close.
+    return left_ns - accepted_ns < (int(row["syn_rtt_us"]) + 2 * int(row["ack_rtt_us"])) * 1000
 
 
 def _finished(stream: bytes) -> bool:

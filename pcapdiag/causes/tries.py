@@ -22,10 +22,11 @@ def last_tries(traffic: Traffic, connections: np.ndarray) -> np.ndarray:
     rows = traffic.connections[connections]
     ends_of = np.stack([rows[end].astype("i8") for end in ("client", "server", "server_port")])
     last = np.ones(len(connections), "?")
-    between, of = np.unique(ends_of, axis=1, return_inverse=True)
-    for pair in range(between.shape[1]):
-        mine = np.flatnonzero(of.ravel() == pair)
-        mine = mine[np.argsort(rows["first_ns"][mine], kind="stable")]
+    of = np.unique(ends_of, axis=1, return_inverse=True)[1].ravel()
+    order = np.lexsort((rows["first_ns"], of))
+    if not len(order):
+        return connections
+    for mine in np.split(order, np.flatnonzero(np.diff(of[order])) + 1):
         ends = _row_ends(rows[mine])
         if ends is not None:
             last[mine] = ends

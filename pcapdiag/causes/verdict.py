@@ -41,7 +41,11 @@ def judge(
     findings, owner = settle(traffic, [finding for finding in found if _decided(traffic, finding)])
     errors = [number for number, finding in enumerate(findings) if finding.severity >= Severity.ERROR]
     account = account_for(traffic, owner != _UNCLAIMED, np.isin(owner, errors))
-    shown = [f for f in findings if (not only or f.cause.name in only) and f.cause.name not in ignore]
+    wanted = [(not only or f.cause.name in only) and f.cause.name not in ignore for f in findings]
+    shown = [finding for finding, is_wanted in zip(findings, wanted, strict=True) if is_wanted]
+    if not all(wanted) and account.rows is not None:
+        hidden = np.isin(owner[account.rows], np.flatnonzero(~np.array(wanted)))
+        account.hidden = int(np.count_nonzero(hidden))
     return sorted(shown, key=lambda f: (-f.severity, -f.count, f.cause.name, f.leg)), account
 
 
@@ -80,6 +84,8 @@ def _decided(traffic: Traffic, finding: Finding) -> bool:
     if finding.cause.either_leg or not by_leg or not traffic.undecided.any():
         return True
     rows, connections = _rows(finding.exchanges), _rows(finding.connections)
+    if not len(rows) and not len(connections):
+        return True
     sure = ~traffic.undecided[traffic.exchanges["connection"][rows]]
     sure_connections = ~traffic.undecided[connections]
     if not sure.all() or not sure_connections.all():

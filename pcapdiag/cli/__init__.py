@@ -64,8 +64,11 @@ class Commands(click.Group):
             code = super().main(args, *rest, **named)
             sys.stdout.flush()
         except click.UsageError as error:
+            if error.ctx and error.format_message() == error.ctx.get_help():
+                click.echo(error.format_message())  # called without a word: newer click raises its help
+                sys.exit(WRONG_USE)
             where = error.ctx.command_path if error.ctx else "pcapdiag"
-            fail(f"{error.format_message()} (see '{where} -h')")
+            fail(f"{' '.join(error.format_message().split())} (see '{where} -h')")
         except (click.Abort, KeyboardInterrupt):
             fail("interrupted", INTERRUPTED)
         except BrokenPipeError:

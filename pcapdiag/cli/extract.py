@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pcapdiag.cli.options import analysis_options, cause_names, check_names, check_profile
-from pcapdiag.cli.output import whole_file
+from pcapdiag.cli.output import check_no_input, whole_file
 from pcapdiag.errors import PcapdiagError
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def extract(
     if not numbers and not causes:
         raise click.UsageError("say which: --connection N or --cause NAME")
     check_profile(profile)
+    check_no_input(output, captures)
     check_names(causes, cause_names(), "cause")
     from pcapdiag.analysis import analyze
     from pcapdiag.carve import write_pcap, write_pcapng

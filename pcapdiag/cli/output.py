@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -31,9 +32,32 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         with unfinished.open("wb") as stream:
             yield stream
         unfinished.replace(path)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
+    except OSError as error:
+        _forget(unfinished)
+        if error.filename in (None, str(unfinished)):  # not of what is read meanwhile
+            raise PcapdiagError(f"{path}: {(error.strerror or str(error)).lower()}") from None
         raise
+    except BaseException:
+        _forget(unfinished)
+        raise
+
+
+def _forget(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
+def check_no_input(output: str, captures: tuple[str, ...]) -> None:
+    """Refuse to write over a capture that is read."""
+    path = Path(output)
+    for capture in captures:
+        if (
+            "-" not in (output, capture)
+            and path.is_file()
+            and Path(capture).exists()
+            and path.samefile(capture)
+        ):
+            raise PcapdiagError(f"{output}: this is the capture that is read; choose another name")
 
 
 def check_folder(path: Path) -> None:

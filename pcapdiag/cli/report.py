@@ -10,7 +10,7 @@ import click
 
 from pcapdiag.cli.interruption import Interruption
 from pcapdiag.cli.options import analysis_options, cause_names, check_names, check_profile
-from pcapdiag.cli.output import check_folder, progress_line, whole_file
+from pcapdiag.cli.output import check_folder, check_no_input, progress_line, whole_file
 from pcapdiag.errors import PcapdiagError
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ def report(
     from pcapdiag.analysis import analyze
 
     check_profile(profile)
+    check_no_input(destination, captures)
     if only or ignore:
         check_names((*only, *ignore), cause_names(), "cause")
     interruption = Interruption()

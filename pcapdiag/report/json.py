@@ -132,6 +132,7 @@ def account(analysis: Analysis) -> dict[str, Any]:
     return {
         "failed": numbers.failed,
         "explained": numbers.explained,
+        "hidden": numbers.hidden,
         "unexplained": [
             {"status": left.status, "count": left.count, "leg": left.leg, "missing": left.missing}
             for left in numbers.unexplained

@@ -9,7 +9,7 @@ from typing import Any
 from pcapdiag import __version__
 from pcapdiag.analysis import Analysis
 from pcapdiag.causes.catalogue import catalogue, sections
-from pcapdiag.causes.cause import Finding
+from pcapdiag.causes.cause import Finding, Severity
 from pcapdiag.profiles import Profile
 from pcapdiag.report import spent
 from pcapdiag.report import summary as s
@@ -38,7 +38,7 @@ def page(analysis: Analysis, legs: dict[str, s.LegSummary], *, redacted: bool = 
         "first": s.moment(first_ns)[:19].replace("T", " ") + " UTC" if first_ns else "",
         "duration": s.duration_text((last_ns - first_ns) / 1e9),
         "verdict": headline(analysis).replace(" %", "\u00a0%"),
-        "worst": findings[0].severity.word if findings else "ok",
+        "worst": worst(analysis),
         "findings": [
             {
                 **finding_words(finding, legs, paths, analysis.profile, traffic),
@@ -64,6 +64,14 @@ def page(analysis: Analysis, legs: dict[str, s.LegSummary], *, redacted: bool = 
     }
 
 
+def worst(analysis: Analysis) -> str:
+    """The colour of the verdict: a failure that nothing explains is no good news either."""
+    shown = s.worst_first(analysis.findings)
+    if shown and shown[0].severity > Severity.INFO:
+        return shown[0].severity.word
+    return "warning" if analysis.account.failed else shown[0].severity.word if shown else "ok"
+
+
 def headline(analysis: Analysis) -> str:
     """The verdict without the names of causes: a sentence for each finding follows it."""
     account = analysis.account
@@ -72,6 +80,8 @@ def headline(analysis: Analysis) -> str:
     asked = s.requests(analysis.traffic)
     said = f"{account.failed:,} of {asked:,} requests failed ({s.share(account.failed, asked)}); "
     left = account.failed - account.explained
+    if account.hidden:
+        return said + f"{account.explained:,} explained, {account.hidden:,} of them by causes not shown."
     if not left:
         return said + ("it is explained." if account.failed == 1 else "all are explained.")
     if not account.explained:

@@ -86,7 +86,7 @@ def base(finding: Finding, legs: dict[str, LegSummary], traffic: Traffic) -> tup
     A fault of the backend leg that kept requests from it counts those of the frontend.
     """
     exchanges = row_numbers(finding.exchanges)
-    name = t.LEGS[int(traffic.exchange_leg[exchanges[0]])] if exchanges.size else finding.leg
+    name = (t.LEGS[int(traffic.exchange_leg[exchanges[0]])] if exchanges.size else "") or finding.leg
     leg = legs.get(name)
     if leg is None:
         return 0, "requests"
@@ -156,6 +156,7 @@ def verdict(analysis: Analysis) -> str:
         because = (
             f": {first_of(sorted(errors or warnings))}" if account.explained and (errors or warnings) else ""
         )
+        explained += f" ({account.hidden:,} by causes that are not shown)" if account.hidden else ""
         unexplained = f"; {left:,} not explained" if left else ""
         said = f"{account.failed:,} of {requests(analysis.traffic):,} requests failed; "
         said += explained + because + unexplained
@@ -166,7 +167,8 @@ def verdict(analysis: Analysis) -> str:
         return f"No request failed, but there is something to mend: {first_of(sorted(warnings))}."
     if not total:
         return "No HTTP exchange in clear in this capture, and no connection failed."
-    return f"Nothing failed: {total:,} exchange{'s' if total != 1 else ''}, no cause of the catalogue found."
+    asked = requests(analysis.traffic)
+    return f"Nothing failed: {asked:,} request{'s' if asked != 1 else ''}, and nothing to mend."
 
 
 def client_leg(traffic: Traffic) -> int:

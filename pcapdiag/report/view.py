@@ -50,7 +50,7 @@ def spent_by_waterfall(traffic: Traffic, table: dict[str, Any], findings: list[F
     drawn = [row for row in near if row[at["failed"]]][:WATERFALLS] + slow[:WATERFALLS]
     rows = np.array([row[at["exchange"]] for row in drawn], "i8")
     measure(traffic, findings, rows)
-    return {row: in_words(time) for row, time in of_requests(traffic, rows).items()}
+    return {row: in_words(time) for row, time in of_requests(traffic, rows).items() if time.whole_us}
 
 
 def took_us(row: list[Any], at: dict[str, int]) -> int:

@@ -752,7 +752,9 @@ class Tracker:
                 hole += self.stash[entry].position - at
             at = max(at, self.stash[entry].position + self.stash[entry].length)
             entry = self.stash[entry].next
-        if self.streams[s].said_sent > at:
+        if self.streams[s].said_sent > at and (
+            self.streams[s].fin < 0 or self.streams[s].said_sent <= self.streams[s].fin
+        ):
             hole += self.streams[s].said_sent - at
         return hole
 
@@ -1283,7 +1285,9 @@ class Tracker:
                 self.give_up_acked(slot, 1 - direction)
             if not alive:
                 self.payload(slot, direction, p, i, at)
-        elif at > self.streams[f].next and tcp & (SYN | RST | ACK) == ACK:
+        elif (
+            self.streams[f].next < at <= self.streams[f].next + WAIT_BYTES and tcp & (SYN | RST | ACK) == ACK
+        ):
             self.streams[f].said_sent = at
         if tcp & FIN:
             if self.streams[f].waits == 0:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from pcapdiag import tables as t
+from pcapdiag.analysis import analyze
 from pcapdiag.causes.account import Account, account_for, failed_rows
 from pcapdiag.traffic import Traffic
 from tests.tables_builder import TrafficBuilder
 
+CAPTURES = Path(__file__).parents[2] / "captures"
 CLIENT, ALB, BACKEND = "10.0.0.1", "10.0.0.10", "10.0.1.5:8080"
 
 
@@ -204,3 +208,15 @@ def test_no_port_is_invented_for_a_leg_nobody_saw() -> None:
     traffic.exchange(traffic.front, status=502)
     _, found = account(traffic)
     assert "8080" not in found.unexplained[0].missing
+
+
+@pytest.mark.parametrize(
+    ("capture", "failed"),
+    [
+        ("mtu-blackhole/nginx-client-download.pcap", 3),  # the client's log: three time-outs
+        ("client-closed-before-request/haproxy-reset-in-body.pcap", 4),  # four uploads broken off
+    ],
+)
+def test_an_answer_that_never_reached_its_client_is_a_failure(capture: str, failed: int) -> None:
+    account = analyze(CAPTURES / capture).account
+    assert (account.failed, account.explained) == (failed, failed)

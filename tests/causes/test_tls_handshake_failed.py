@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from pcapdiag import tables as t
@@ -102,3 +103,19 @@ def test_a_client_that_waited_for_the_answer_gave_up() -> None:
     at_ns = START_NS + 39_000_000 + 2_000_000_000
     (finding,) = told(HELLO, b"", CLIENT, client_fin_ns=at_ns, rst_ns=0, **path)
     assert "the client closed before its end" in finding.title
+
+
+def test_packets_without_times_end_no_analysis() -> None:
+    """As text2pcap and anonymisers write them: all at 1970."""
+    row = np.zeros(1, t.Connection)[0]
+    assert not tls_handshake_failed._left_at_once(row)
+
+
+def test_a_client_that_leaves_at_once_is_known_at_the_load_balancer_too() -> None:
+    """25 ms each way; it closes 2 ms after its hello, before the answer can have come."""
+    row = np.zeros(1, t.Connection)[0]
+    row["first_ns"], row["syn_rtt_us"], row["ack_rtt_us"] = 10**18, 100, 50_000
+    row["client_fin_ns"] = 10**18 + 52_100_000
+    assert tls_handshake_failed._left_at_once(row)
+    row["client_fin_ns"] += 100_000_000
+    assert not tls_handshake_failed._left_at_once(row)

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from pcapdiag.analysis import analyze
 from pcapdiag.causes import verdict
 from pcapdiag.causes.cause import Cause, Evidence, Finding, Severity
 from pcapdiag.causes.verdict import judge
 from pcapdiag.errors import PcapdiagError
 from pcapdiag.profiles import load_profile
+from pcapdiag.report.summary import verdict as verdict_of
 from pcapdiag.traffic import Traffic
 from tests.tables_builder import TrafficBuilder
 
+CAPTURES = Path(__file__).parents[2] / "captures"
 ERROR, WARNING, INFO = Severity.ERROR, Severity.WARNING, Severity.INFO
 DEEP = Cause("deep", ERROR, ("backend",), outranks=("middle",))
 MIDDLE = Cause("middle", ERROR, ("backend",), outranks=("shallow",))
@@ -149,3 +153,13 @@ def test_causes_that_outrank_each_other_do_not_hang(monkeypatch: pytest.MonkeyPa
     modules = {cause.name: SimpleNamespace(CAUSE=cause) for cause in (one, two)}
     monkeypatch.setattr(verdict, "catalogue", lambda: modules)
     assert len(verdict.by_precedence([claim(one, BACK), claim(two, BACK)])) == 2
+
+
+def test_what_is_not_shown_is_said_to_be_hidden() -> None:
+    """--only hides findings; what they explain stays explained, and is counted apart."""
+    capture = CAPTURES / "mixed" / "haproxy-five-faults.pcap"
+    whole, part = analyze(capture), analyze(capture, only=["backend-reset"])
+    assert (part.account.failed, part.account.explained) == (whole.account.failed, whole.account.explained)
+    (shown,) = part.findings
+    assert part.account.hidden == whole.account.explained - shown.count
+    assert f"{part.account.hidden} by causes that are not shown" in verdict_of(part)

@@ -67,3 +67,8 @@ def test_the_library_s_names_are_imported_on_first_use() -> None:
     assert all(getattr(pcapdiag, name) is not None for name in pcapdiag.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         pcapdiag.nonsense  # noqa: B018
+
+
+def test_called_without_a_command_it_prints_its_help() -> None:
+    result = CliRunner().invoke(main, [])
+    assert "Commands:" in result.output and "\\x0a" not in result.output

@@ -151,7 +151,7 @@ def test_a_report_that_cannot_be_written_leaves_the_old_one(outage: Path) -> Non
         ["bash", "-c", "trap '' XFSZ; " + command], capture_output=True, text=True, env=environment()
     )
     assert ended.returncode == 2
-    assert ended.stderr.count("\n") == 1 and "File too large" in ended.stderr
+    assert ended.stderr.count("\n") == 1 and "prod.html: file too large" in ended.stderr
     assert old.read_text() == "old" and sorted(p.name for p in Path.cwd().iterdir()) == [
         "prod.html",
         "prod.pcap",

@@ -67,6 +67,7 @@ def test_the_account_names_what_is_missing() -> None:
     assert parsed()["account"] == {
         "failed": 3,
         "explained": 2,
+        "hidden": 0,
         "unexplained": [
             {
                 "status": "504",

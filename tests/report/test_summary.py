@@ -33,7 +33,7 @@ def test_the_verdict_is_one_sentence() -> None:
     assert (
         summary.verdict(outage()) == "3 of 10 requests failed; 2 explained: backend-reset; 1 not explained."
     )
-    assert summary.verdict(quiet()).startswith("Nothing failed: 1 exchange,")
+    assert summary.verdict(quiet()).startswith("Nothing failed: 1 request,")
     assert summary.verdict(empty()).startswith("No TCP connection")
 
 

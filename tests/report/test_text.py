@@ -41,7 +41,7 @@ def test_wraps_to_the_width(width: int) -> None:
 
 def test_says_plainly_when_nothing_failed_and_what_was_checked() -> None:
     said = text_report(quiet())
-    assert "Nothing failed: 1 exchange," in said
+    assert "Nothing failed: 1 request," in said
     assert (
         "Checked: 1 connection, 1 exchange on the frontend leg; the backend leg is not in this capture"
         in said

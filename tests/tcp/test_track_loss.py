@@ -416,3 +416,13 @@ def test_a_bare_ack_stored_before_the_data_it_follows_is_no_hole() -> None:
     c.reorder()
     c.client.ack()
     assert "hole_bytes" not in Reading(c).trouble(SERVER)
+
+
+def test_a_stray_ack_far_ahead_is_no_hole() -> None:
+    c = opened(auto_ack=False)
+    c.server.send("x" * 100)
+    c.client.ack()
+    c.server._say(c.server.next + 3_000_000, t.ACK, b"", False, False, False)
+    c.server.fin()
+    c.client.ack()
+    assert "hole_bytes" not in Reading(c).trouble(SERVER)
