@@ -62,7 +62,7 @@ class Account:
     explained: int
     unexplained: list[Unexplained]
     rows: np.ndarray | None = field(default=None, compare=False)  # the failed exchanges
-    hidden: int = 0  # of the explained ones, those of causes that are not shown
+    hidden: int = field(default=0, compare=False)  # of the explained, those by causes that are not shown
 
 
 def account_for(traffic: Traffic, claimed: np.ndarray, failed_by: np.ndarray | None = None) -> Account:

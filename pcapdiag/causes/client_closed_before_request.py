@@ -76,7 +76,7 @@ def _broken_off(traffic: Traffic, rows: np.ndarray) -> Finding:
         ),
         explanation=(
             f"The client's FIN or RST came before the end of its request: {in_head} in the head, "
-            f"{len(rows) - in_head} in the body. The load balancer had neither closed nor answered by then."
+            f"{len(rows) - in_head} in the body. The load balancer had not closed before."
         ),
         remedy=(
             "Look at these clients, not at the load balancer: time-outs, cancelled uploads, crashes, proxies "

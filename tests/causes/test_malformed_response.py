@@ -105,3 +105,14 @@ def test_the_first_answer_seen_on_an_old_connection_may_be_no_response(tmp_path:
 )
 def test_bytes_that_may_belong_to_a_response_prove_nothing(tmp_path: Path, answer: str, before: str) -> None:
     assert not found(tmp_path, kept_alive(answer, before))
+
+
+def test_a_first_segment_the_capture_lost_makes_no_malformed_response(tmp_path: Path) -> None:
+    c = Conversation("10.0.1.10:40000", "10.0.1.5:8080")
+    c.handshake()
+    c.packets.clear()
+    c.request("GET /report HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 10.0.0.1\r\n\r\n")
+    c.server.send("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n", unseen=True)
+    c.server.send("zzzzzzzz")
+    c.client.rst()
+    assert "malformed-response" not in found(tmp_path, c)
