@@ -68,11 +68,11 @@ def analyze(
     Raises CaptureError where an input is no capture, PcapdiagError where an option has no meaning.
     """
     files = open_captures(sources(paths))
-    part_copies(files)
     if alb or profile or profile_file:
         _check_options(alb, profile, profile_file)
     if tls_keylog:
         _check_keylog(tls_keylog)
+    part_copies(files)
     with interruption or nullcontext() as stop:
         traffic = read(files, progress, tls_keylog, stop)
 

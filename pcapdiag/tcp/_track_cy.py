@@ -1828,9 +1828,7 @@ class Tracker:
         self.streams[f].waits = 0
         if self.streams[f].waited_in_vain < 255:
             self.streams[f].waited_in_vain += 1
-        self.flush(slot, direction)
-        self.end_in_order(slot, direction, now, frame)
-        self.rst_in_turn(slot)
+        self.hand_on_held(slot, direction, now, frame)
 
     @cython.cfunc
     @cython.nogil
@@ -1855,6 +1853,15 @@ class Tracker:
                 )
         self.streams[f].waits = 0
         self.streams[f].waited_in_vain = 0
+        self.hand_on_held(slot, direction, now, frame)
+
+    @cython.cfunc
+    @cython.nogil
+    @cython.exceptval(check=False)
+    def hand_on_held(
+        self, slot: cython.longlong, direction: cython.longlong, now: cython.longlong, frame: cython.longlong
+    ) -> cython.void:
+        """What this direction held back while it waited, in order."""
         self.flush(slot, direction)
         self.end_in_order(slot, direction, now, frame)
         self.rst_in_turn(slot)
