@@ -145,7 +145,7 @@ def read(
             current = index
             tracker.begin_file(index, files[index].info.vantage)
         tracker.track(batch.data, packets)
-        if (packets["kind"] == t.KIND_DNS).any():
+        if decoder.dns_answers and (packets["kind"] == t.KIND_DNS).any():
             from pcapdiag import dns  # few captures hold any
 
             answers = answers or dns.Answers()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pcapdiag import tables as t
+from pcapdiag.columns import blocks
 
 if TYPE_CHECKING:
     from pcapdiag.encrypted import Encrypted
@@ -111,14 +112,24 @@ class Traffic:
             yield row
             row = int(self.exchanges[row]["next"])
 
-    @cached_property
-    def previous(self) -> np.ndarray:
-        """Row of the exchange before each one on its connection, u4, NONE at the first."""
-        previous = np.full(len(self.exchanges), t.NONE, "u4")
-        following = self.exchanges["next"]
-        has = np.flatnonzero(following != t.NONE)
-        previous[following[has]] = has
-        return previous
+    def is_first(self, exchanges: np.ndarray) -> np.ndarray:
+        """Which of these exchanges are the first of their connections."""
+        return self.connections["first_exchange"][self.exchanges["connection"][exchanges]] == exchanges
+
+    def previous(self, exchanges: np.ndarray) -> np.ndarray:
+        """Row of the exchange before each of these on its connection, i8, NONE at the first."""
+        result = np.full(len(exchanges), t.NONE, "i8")
+        later = np.flatnonzero(~self.is_first(exchanges))
+        if len(later):
+            wanted, which = np.unique(exchanges[later], return_inverse=True)
+            found = np.full(len(wanted), t.NONE, "i8")
+            following = self.exchanges["next"]
+            for part in blocks(int(wanted[-1])):  # it stands before
+                at = np.searchsorted(wanted, following[part])
+                hits = np.flatnonzero((at < len(wanted)) & (wanted[at % len(wanted)] == following[part]))
+                found[at[hits]] = part.start + hits
+            result[later] = found[which]
+        return result
 
     @cached_property
     def trouble_of(self) -> dict[tuple[int, int], np.void]:

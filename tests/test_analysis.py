@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import pcapdiag
@@ -123,3 +124,14 @@ def test_health_checks_and_idle_connections_alone_are_no_failure(tmp_path: Path)
     assert analysis.account.failed == 0
     assert all(f.severity < pcapdiag.Severity.WARNING for f in analysis.findings)
     assert t.PROTOCOLS[analysis.traffic.connections["protocol"][0]] in ("none", "http")
+
+
+def test_the_exchange_before_each_is_the_one_whose_next_it_is() -> None:
+    traffic = pcapdiag.analyze(HEALTHY).traffic
+    following = traffic.exchanges["next"]
+    rows = np.arange(len(following))
+    before = {int(after): row for row, after in enumerate(following) if after != t.NONE}
+    assert before
+    assert traffic.previous(rows).tolist() == [before.get(row, t.NONE) for row in rows.tolist()]
+    assert traffic.previous(rows[::-1]).tolist() == traffic.previous(rows)[::-1].tolist()
+    assert traffic.is_first(rows).tolist() == [row not in before for row in rows.tolist()]

@@ -45,6 +45,17 @@ def test_the_kernel_holds_another_table_while_its_own_moves() -> None:
     assert kernel.sizes == [10, 1, len(table)]
 
 
+def test_every_kernel_that_shares_a_table_follows_it() -> None:
+    kernel, table = grown(10)
+    other = Kernel()
+    table.share(other.bind)
+    assert other.table is table.rows
+    table.grow()
+    assert other.table is kernel.table is table.rows and other.sizes == [10, 1, len(table)]
+    rows = table.finished(3)
+    assert other.table is not rows
+
+
 def test_growth_doubles_while_small_and_then_goes_in_steps() -> None:
     _, table = grown(16)
     table.grow()

@@ -127,14 +127,14 @@ def _mispaired(traffic: Traffic) -> np.ndarray:
     of order, or misses some, and each later response may be another request's."""
     exchanges = traffic.exchanges
     orphans = np.flatnonzero((exchanges["flags"] & (t.REQ_SEEN | t.RSP_SEEN)) == t.RSP_SEEN)
-    begun = connection_flag(traffic, orphans, t.CONN_SYN) | (traffic.previous[orphans] != t.NONE)
+    begun = connection_flag(traffic, orphans, t.CONN_SYN) | ~traffic.is_first(orphans)
     return exchanges["connection"][orphans[begun & (exchanges["next"][orphans] != t.NONE)]]
 
 
 def answered_unread(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     """Whether the server sent bytes on each connection of which nobody knows whether they answer the request:
     no response was recognised in them, for the capture misses what came before."""
-    none = (traffic.previous[rows] == t.NONE) & ~response_begun(traffic, rows)
+    none = traffic.is_first(rows) & ~response_begun(traffic, rows)
     none &= ~connection_flag(traffic, rows, t.CONN_SYN) | connection_flag(traffic, rows, t.CONN_TRUNCATED)
     return none & (traffic.connections["server_bytes"][traffic.exchanges["connection"][rows]] > 0)
 
@@ -207,7 +207,7 @@ def closed_by_reset(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
 def idle_before_s(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     """How long each connection lay idle between the response before and the request; NaN if unknown."""
     exchanges = traffic.exchanges
-    previous = traffic.previous[rows]
+    previous = traffic.previous(rows)
     known = previous != t.NONE
     before = exchanges[previous[known]]
     known_end = before["response_end_us"] != t.NEVER
@@ -230,7 +230,7 @@ def idle_close_s(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
 
 def kept_alive(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     """Whether each request went out on a connection that had served before (or is older than the capture)."""
-    reused = traffic.previous[rows] != t.NONE
+    reused = ~traffic.is_first(rows)
     return reused | ~connection_flag(traffic, rows, t.CONN_SYN)
 
 

@@ -88,7 +88,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
 def _with_those_before(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     """These requests, the last of their connections, and those before that met the same close: a client that
     does not look goes on sending."""
-    exchanges, previous = traffic.exchanges, traffic.previous
+    exchanges = traffic.exchanges
     acked = traffic.connections["server_close_acked"][exchanges["connection"][rows]].astype("i8")
     begins_at = traffic.connections["client_bytes"][exchanges["connection"][rows]].astype("i8")
     found, at = [], rows
@@ -97,6 +97,7 @@ def _with_those_before(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
         unseen = ~endings.response_begun(traffic, at) & (acked <= np.maximum(begins_at, 0))
         at, begins_at, acked = at[unseen], begins_at[unseen], acked[unseen]
         found.append(at)
-        more = previous[at] != t.NONE
-        at, begins_at, acked = previous[at[more]].astype("i8"), begins_at[more], acked[more]
+        at = traffic.previous(at)
+        more = at != t.NONE
+        at, begins_at, acked = at[more], begins_at[more], acked[more]
     return np.unique(np.concatenate([rows, *found])).astype("i8")

@@ -86,7 +86,7 @@ def _beyond_a_body(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     """Whether the refused bytes are what a request before them said too little of."""
     if not len(rows):
         return np.zeros(0, "?")
-    previous = traffic.previous[rows]
+    previous = traffic.previous(rows)
     known = np.flatnonzero(previous != t.NONE)
     result = np.zeros(len(rows), "?")
     result[known] = endings.has_flag(traffic, previous[known], t.REQ_EXTRA)

@@ -100,8 +100,9 @@ def _passed_over(traffic: Traffic) -> dict[int, str]:
     """
     exchanges = traffic.exchanges
     mask = (exchanges["flags"] & (t.REQ_SEEN | t.RSP_SEEN)) == t.REQ_SEEN
-    mask &= (traffic.exchange_leg == t.LEG_BACKEND) & (traffic.previous == t.NONE)
-    rows = np.flatnonzero(mask & (exchanges["next"] == t.NONE))
+    mask &= (traffic.exchange_leg == t.LEG_BACKEND) & (exchanges["next"] == t.NONE)
+    rows = np.flatnonzero(mask)
+    rows = rows[traffic.is_first(rows)]
     rows = rows[~endings.connection_flag(traffic, rows, t.CONN_SYN) & endings.readable(traffic, rows)]
     rows = rows[endings.request_whole(traffic, rows)]
     rows = rows[traffic.connections["server_bytes"][exchanges["connection"][rows]] >= len(VERSION)]

@@ -52,6 +52,7 @@ class Framer:
     def attach(self, tracker: Tracker) -> None:
         """Frame the streams of this tracker."""
         self._tracker = tracker
+        tracker.connections.share(self.kernel.bind)
 
     def detach(self) -> None:
         """Let go of the tracker, so that its live state is freed with it and not by a later collection."""
@@ -67,14 +68,12 @@ class Framer:
         """Frame these steps of the streams."""
         assert self._tracker is not None
         self.make_slots(len(self._tracker.slots))
-        self.kernel.bind("connections", self._tracker.connections.rows)
         at, count = 0, len(segments)
         while True:
             at = self.kernel.run(data, stash_bytes, segments, at, count)
             if at == count:
                 break
             self._make_room()
-        self.kernel.bind("connections", np.zeros(1, t.Connection))
 
     def _make_room(self) -> None:
         k = self.kernel

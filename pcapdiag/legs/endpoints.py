@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pcapdiag import tables as t
+from pcapdiag.columns import among, numbered, tally
 from pcapdiag.traffic import Traffic
 
 #: Connections that can be part of HTTP traffic: HTTP itself, TLS that may hide it, or one that never spoke.
@@ -30,16 +31,17 @@ def endpoints_of(traffic: Traffic) -> Endpoints:
     """The endpoints that accepted, or should have accepted, the connections."""
     connections = traffic.connections
     key = connections["server"].astype("u8") << 16 | connections["server_port"]
-    unique, of_connection = np.unique(key, return_inverse=True)
-    return Endpoints((unique >> 16).astype("u4"), (unique & 0xFFFF).astype("u4"), of_connection)
+    known, of_connection = numbered(key)
+    return Endpoints((known >> 16).astype("u4"), (known & 0xFFFF).astype("u4"), of_connection)
 
 
 def may_be_http(traffic: Traffic) -> np.ndarray:
     """Which connections can be part of HTTP traffic."""
-    return np.isin(traffic.connections["protocol"], _MAY_BE_HTTP)
+    return among(traffic.connections["protocol"], _MAY_BE_HTTP)
 
 
 def exchanges_with(traffic: Traffic, flag: int) -> np.ndarray:
     """How many exchanges with this request flag each connection carried."""
-    has = (traffic.exchanges["flags"] & flag) != 0
-    return np.bincount(traffic.exchanges["connection"][has], minlength=len(traffic.connections))
+    flags = traffic.exchanges["flags"]
+    size = len(traffic.connections)
+    return tally(traffic.exchanges["connection"], size, lambda part: (flags[part] & flag) != 0)

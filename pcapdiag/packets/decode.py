@@ -8,6 +8,7 @@ from pcapdiag import tables
 from pcapdiag.built import kernel
 
 _decode = kernel("pcapdiag.packets._decode_cy")
+_DNS = _decode.COUNTERS.index("dns")
 
 
 class Decoder:
@@ -23,6 +24,11 @@ class Decoder:
         """Records so far, and how each ended: every record is in exactly one of the other counters."""
         counts = [int(n) for n in self._counts]
         return {"records": sum(counts), **dict(zip(_decode.COUNTERS, counts, strict=True))}
+
+    @property
+    def dns_answers(self) -> int:
+        """Rows so far that are DNS answers."""
+        return int(self._counts[_DNS])
 
     def decode(self, data: np.ndarray, records: np.ndarray, first_frame: int) -> np.ndarray:
         """One row for each TCP packet, ICMP error about one, and DNS answer among `records`.

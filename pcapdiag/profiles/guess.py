@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from pcapdiag import tables as t
+from pcapdiag.columns import among, counts
 from pcapdiag.profiles.load import NAMES, load_profile
 from pcapdiag.profiles.profile import Profile
 from pcapdiag.traffic import Traffic
@@ -38,21 +39,21 @@ def _marks(traffic: Traffic) -> list[tuple[str, str]]:
         found.append(
             ("alibaba", f"{_times(count)} answered with ALB-QPS-Limited, which only Alibaba Cloud sends")
         )
-    seen = np.bincount(status, minlength=_STATUSES)
+    seen = counts(status)
     for code, name in _telling_statuses().items():
-        if count := int(seen[code]):
+        if code < len(seen) and (count := int(seen[code])):
             found.append((name, f"{_times(count)} answered {code}, which only this load balancer makes"))
     if count := _answers_from(traffic, load_profile("nginx").own_server_names, _made_by_alb(traffic)):
         found.append(("nginx", f"{_times(count)} answered by nginx without a backend"))
     return found
 
 
-def _answers_from(traffic: Traffic, names: tuple[str, ...], among: np.ndarray) -> int:
+def _answers_from(traffic: Traffic, names: tuple[str, ...], of: np.ndarray) -> int:
     """How many responses carry one of these Server fields, with or without a version behind it."""
     rows = [
         row for row, text in enumerate(traffic.servers) if text in names or text.partition("/")[0] in names
     ]
-    return int(np.count_nonzero(np.isin(traffic.exchanges["server"], rows) & among)) if rows else 0
+    return int(np.count_nonzero(among(traffic.exchanges["server"], rows) & of)) if rows else 0
 
 
 def _made_by_alb(traffic: Traffic) -> np.ndarray:
@@ -65,8 +66,11 @@ def _made_by_alb(traffic: Traffic) -> np.ndarray:
         return np.zeros(len(status), "?")
     failed = (traffic.exchange_leg == t.LEG_FRONTEND) & (status >= 400)
     alone = failed & (traffic.peer == t.NONE)
-    by_status, of_all = (np.bincount(status[rows], minlength=_STATUSES) for rows in (alone, failed))
-    return alone & (2 * by_status > of_all)[status]
+    of_all = counts(status[failed])
+    by_status = np.bincount(status[alone], minlength=len(of_all))
+    most = np.zeros(_STATUSES, "?")
+    most[: len(of_all)] = 2 * by_status > of_all
+    return alone & most[status]
 
 
 def _telling_statuses() -> dict[int, str]:

@@ -27,11 +27,16 @@ def load_profile(name: str, file: str | Path | None = None) -> Profile:
     """The shipped profile ``name``, with the values of ``file`` laid over it."""
     if name not in NAMES:
         raise PcapdiagError(f"no profile named {name!r}: choose one of {', '.join(NAMES)}")
+    if file is None:
+        return _shipped_profile(name)
+    return dataclasses.replace(_shipped_profile(name), **_checked(_read(Path(file)), str(file)))
+
+
+@functools.cache
+def _shipped_profile(name: str) -> Profile:
     values: dict[str, Any] = {"name": name}
     for shipped in dict.fromkeys(("generic", name)):
         values |= _checked(_shipped(f"{shipped}.toml"), f"{shipped}.toml")
-    if file is not None:
-        values |= _checked(_read(Path(file)), str(file))
     return Profile(**values)
 
 

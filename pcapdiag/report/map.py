@@ -11,6 +11,7 @@ from pcapdiag import tables as t
 from pcapdiag.analysis import Analysis
 from pcapdiag.causes.account import failed_rows
 from pcapdiag.causes.cause import Severity
+from pcapdiag.columns import numbered
 from pcapdiag.report.summary import row_numbers
 from pcapdiag.traffic import Traffic, endpoint
 
@@ -75,20 +76,22 @@ class Weights:
         self.rows = rows
         connections = traffic.connections
         every = len(connections)
-        on = traffic.exchanges["connection"][failed.exchanges]
-        failures = np.bincount(on, minlength=every) + np.bincount(failed.connections, minlength=every)
-        self.failed = failures[rows]
-        self.exchanges = connections["exchanges"][rows].astype("i8")
-        self.packets = connections["client_packets"][rows].astype("i8") + connections["server_packets"][rows]
+        failures = np.bincount(traffic.exchanges["connection"][failed.exchanges], minlength=every)
+        failures += np.bincount(failed.connections, minlength=every)
+        self.failed = failures[rows].astype("u4")
+        del failures
+        self.exchanges = connections["exchanges"][rows]
+        self.packets = connections["client_packets"][rows] + connections["server_packets"][rows]
         again = np.bincount(traffic.troubles["connection"], traffic.troubles["retransmitted"], every)
-        self.retransmissions = again[rows].astype("i8")
+        self.retransmissions = again[rows].astype("u4")
+        del again
         syn, ack = connections["syn_rtt_us"][rows], connections["ack_rtt_us"][rows]
         known = (syn != t.NEVER) & (ack != t.NEVER)
         self.rtt_us = np.where(known, syn.astype("i8") + ack, -1)
 
     def edges(self, leg: str, left: np.ndarray, right: np.ndarray) -> list[dict[str, Any]]:
         """One edge a pair of nodes."""
-        pairs, edge_of = np.unique(left << 32 | right, return_inverse=True)
+        pairs, edge_of = numbered(left << 32 | right)
         count = len(pairs)
         total = {
             name: np.bincount(edge_of, getattr(self, name), count).astype("i8").tolist()
@@ -121,7 +124,7 @@ class Column:
 
     def place(self, keys: np.ndarray, weights: Weights) -> np.ndarray:
         """The node of each connection's end, given as address row (or address row << 16 | port)."""
-        distinct, which = np.unique(keys, return_inverse=True)
+        distinct, which = numbered(keys)
         failures = np.bincount(which, weights.failed, len(distinct))
         carried = np.bincount(which, weights.exchanges + 1, len(distinct))
         order = np.lexsort((-carried, -failures))

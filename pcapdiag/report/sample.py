@@ -5,12 +5,14 @@ Texts that many rows share stand once, under ``names`` of their column; the rows
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from pcapdiag import tables as t
 from pcapdiag.analysis import Analysis
+from pcapdiag.columns import largest
 from pcapdiag.report.listing import connection_state
 from pcapdiag.report.map import Failed, marked
 from pcapdiag.report.summary import row_numbers, span_ns
@@ -31,7 +33,9 @@ CONNECTION_COLUMNS = (
 )  # fmt: skip
 
 
-def chosen(count: int, failed: np.ndarray, slowness: np.ndarray) -> tuple[np.ndarray, dict[str, int]]:
+def chosen(
+    count: int, failed: np.ndarray, slowness: Callable[[slice], np.ndarray]
+) -> tuple[np.ndarray, dict[str, int]]:
     """Which of `count` rows to show, in order, and how they were chosen."""
     everything = {
         "total": count,
@@ -43,7 +47,7 @@ def chosen(count: int, failed: np.ndarray, slowness: np.ndarray) -> tuple[np.nda
     if count <= ROWS_SHOWN:
         return np.arange(count), everything
     kept_failed = failed[_evenly(len(failed), FAILED_SHOWN)]
-    slow = np.argpartition(slowness, -SLOW_SHOWN)[-SLOW_SHOWN:]
+    slow = largest(count, SLOW_SHOWN, slowness)
     must = np.union1d(kept_failed, slow)
     fair = _evenly(count, ROWS_SHOWN - len(must))
     rows = np.union1d(must, fair)
@@ -61,8 +65,12 @@ def _evenly(count: int, most: int) -> np.ndarray:
 def exchange_table(analysis: Analysis, failed: Failed) -> dict[str, Any]:
     traffic = analysis.traffic
     exchanges = traffic.exchanges
-    end = exchanges["response_end_us"]
-    rows, how = chosen(len(exchanges), failed.exchanges, np.where(end == t.NEVER, 0, end))
+
+    def lasted_us(part: slice) -> np.ndarray:
+        end = exchanges["response_end_us"][part]
+        return np.where(end == t.NEVER, 0, end)
+
+    rows, how = chosen(len(exchanges), failed.exchanges, lasted_us)
     if len(rows) < len(exchanges):  # a request is shown with the exchange on the other leg
         peers = traffic.peer[rows]
         rows = np.union1d(rows, peers[peers != t.NONE])
@@ -122,7 +130,7 @@ def connection_table(traffic: Traffic, failed: Failed) -> dict[str, Any]:
     on_failed = traffic.exchanges["connection"][failed.exchanges]
     bad = marked(len(connections), (failed.connections, on_failed))
     again = np.bincount(traffic.troubles["connection"], traffic.troubles["retransmitted"], len(connections))
-    rows, how = chosen(len(connections), bad, again)
+    rows, how = chosen(len(connections), bad, again.__getitem__)
     part = connections[rows]
     (clients, client), (servers, server) = (endpoints(traffic, rows, side) for side in ("client", "server"))
     syn, ack = part["syn_rtt_us"], part["ack_rtt_us"]

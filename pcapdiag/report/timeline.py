@@ -9,6 +9,7 @@ import numpy as np
 from pcapdiag import tables as t
 from pcapdiag.analysis import Analysis
 from pcapdiag.causes.cause import Finding
+from pcapdiag.columns import blocks, counts
 from pcapdiag.report.summary import NO_RESPONSE, client_leg, row_numbers, span_ns
 from pcapdiag.traffic import Traffic
 
@@ -27,21 +28,13 @@ def timeline(analysis: Analysis, findings: list[Finding]) -> dict[str, Any]:
     step_ns = step_of(last_ns - first_ns)
     clock = Clock(first_ns, step_ns, (last_ns - first_ns) // step_ns + 1)
     leg = client_leg(traffic)
-    on_leg = np.flatnonzero(traffic.exchange_leg == leg)
-    exchanges = traffic.exchanges
-    start_ns = exchanges["start_ns"][on_leg]
-    steps = clock.steps(start_ns)
-    statuses = exchanges["status"][on_leg]
-    response_us = exchanges["response_end_us"][on_leg].astype("i8")
-    response_us[response_us == t.NEVER] = 0
-    ended_ns = start_ns + response_us * 1000
-    size = exchanges["response_body"][on_leg] + exchanges["request_body"][on_leg]
+    statuses, size = by_step(traffic, np.flatnonzero(traffic.exchange_leg == leg), clock)
     return {
         "leg": t.LEGS[leg] or "all",
         "first_us": first_ns // 1000,  # exact in a double, which nanoseconds are not
         "step_s": step_ns / 1e9,
-        "statuses": by_status(steps, statuses, clock.count),
-        "bytes": np.bincount(clock.steps(ended_ns), size, clock.count).astype("i8").tolist(),
+        "statuses": statuses,
+        "bytes": size,
         "retransmissions": retransmissions(traffic, clock),
         "findings": [clock.counts(failure_times(traffic, finding)) for finding in findings],
     }
@@ -72,19 +65,37 @@ def step_of(span_ns: int) -> int:
         step *= 10
 
 
-def by_status(steps: np.ndarray, statuses: np.ndarray, count: int) -> dict[str, list[int]]:
-    """``ok`` (below 400), the most frequent error statuses each, the other ones, and no response."""
-    errors = np.bincount(statuses[statuses >= 400])
-    named = sorted(np.flatnonzero(errors).tolist(), key=lambda s: -errors[s])[:STATUSES_SHOWN]
-    series = {"ok": np.bincount(steps[(statuses < 400) & (statuses > 0)], minlength=count)}
-    for status in sorted(named):
-        series[str(status)] = np.bincount(steps[statuses == status], minlength=count)
-    rest = (statuses >= 400) & ~np.isin(statuses, named)
-    if rest.any():
-        series["other errors"] = np.bincount(steps[rest], minlength=count)
-    if (statuses == 0).any():
-        series[NO_RESPONSE] = np.bincount(steps[statuses == 0], minlength=count)
-    return {name: counts.tolist() for name, counts in series.items()}
+def by_step(traffic: Traffic, rows: np.ndarray, clock: Clock) -> tuple[dict[str, list[int]], list[int]]:
+    """Of these exchanges, a value a step: how many of each status began, and the body bytes that ended."""
+    exchanges = traffic.exchanges
+    names, series_of = series(counts(exchanges["status"][rows]))
+    begun = np.zeros((len(names), clock.count), "i8")
+    ended = np.zeros(clock.count)
+    for part in blocks(len(rows)):
+        some = exchanges[rows[part]]
+        of = series_of[some["status"]].astype("i8") * clock.count
+        begun += np.bincount(of + clock.steps(some["start_ns"]), minlength=begun.size).reshape(begun.shape)
+        lasted_us = np.where(some["response_end_us"] == t.NEVER, 0, some["response_end_us"]).astype("i8")
+        size = some["response_body"] + some["request_body"]
+        ended += np.bincount(clock.steps(some["start_ns"] + lasted_us * 1000), size, clock.count)
+    shown = {name: row for name, row in zip(names, begun.tolist(), strict=True) if name == "ok" or any(row)}
+    return shown, ended.astype("i8").tolist()
+
+
+def series(of_status: np.ndarray) -> tuple[list[str], np.ndarray]:
+    """The lines of the chart, and the line of each status, u1.
+
+    ``ok`` (below 400), the most frequent error statuses each, the other ones, and no response.
+    """
+    errors = of_status.copy()
+    errors[:400] = 0
+    named = sorted(sorted(np.flatnonzero(errors).tolist(), key=lambda s: -errors[s])[:STATUSES_SHOWN])
+    names = ["ok", *map(str, named), "other errors", NO_RESPONSE]
+    line_of = np.zeros(len(of_status), "u1")
+    line_of[400:] = len(named) + 1
+    line_of[named] = np.arange(1, len(named) + 1)
+    line_of[0] = len(named) + 2
+    return names, line_of
 
 
 def retransmissions(traffic: Traffic, clock: Clock) -> dict[str, list[int]]:

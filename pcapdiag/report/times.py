@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from pcapdiag import tables as t
+from pcapdiag.columns import blocks, numbered
 from pcapdiag.report.summary import server_endpoint
 from pcapdiag.traffic import Traffic
 
@@ -21,21 +22,28 @@ def response_times(traffic: Traffic) -> dict[str, Any]:
     """For each server behind the load balancer: from a request's last byte to the first of its answer."""
     counts = np.bincount(traffic.exchange_leg, minlength=3)
     leg = next((n for n in (t.LEG_BACKEND, t.LEG_FRONTEND) if counts[n]), t.LEG_UNKNOWN)
-    exchanges = traffic.exchanges
-    end, start = exchanges["request_end_us"], exchanges["response_start_us"]
-    rows = np.flatnonzero((traffic.exchange_leg == leg) & (end != t.NEVER) & (start != t.NEVER))
-    wait_us = np.maximum(start[rows].astype("i8") - end[rows], 0)
-    on = exchanges["connection"][rows]
-    silent = exchanges["connection"][(traffic.exchange_leg == leg) & (start == t.NEVER)]
+    exchanges, leg_of = traffic.exchanges, traffic.exchange_leg
     endpoints = traffic.connections["server"].astype("i8") << 16 | traffic.connections["server_port"]
-    keys, server_of = np.unique(endpoints, return_inverse=True)
+    keys, server_of = numbered(endpoints)
     # One sort of (server, wait) gives every server's percentiles.
-    ordered = np.sort(server_of[on].astype("i8") << 33 | wait_us)
+    ordered = np.empty(int(counts[leg]), "i8")
+    unanswered = np.zeros(len(keys), "i8")
+    answered = 0
+    for part in blocks(len(exchanges)):
+        some = exchanges[part][leg_of[part] == leg]
+        silent = some["response_start_us"] == t.NEVER
+        unanswered += np.bincount(server_of[some["connection"][silent]], minlength=len(keys))
+        some = some[~silent & (some["request_end_us"] != t.NEVER)]
+        wait_us = np.maximum(some["response_start_us"].astype("i8") - some["request_end_us"], 0)
+        ordered[answered : answered + len(some)] = server_of[some["connection"]] << 33 | wait_us
+        answered += len(some)
+    ordered = ordered[:answered]
+    ordered.sort()
     bounds = np.searchsorted(ordered, np.arange(len(keys) + 1, dtype="i8") << 33)
     sizes = np.diff(bounds)
-    unanswered = np.bincount(server_of[silent], minlength=len(keys))
     busiest = np.argsort(-sizes, kind="stable")[:SERVERS_SHOWN]
-    waits = {n: ordered[bounds[n] : bounds[n + 1]] & ((1 << 33) - 1) for n in busiest.tolist() if sizes[n]}
+    ordered &= (1 << 33) - 1
+    waits = {n: ordered[bounds[n] : bounds[n + 1]] for n in busiest.tolist() if sizes[n]}
     return {
         "leg": t.LEGS[leg],
         "bins": {"lowest_us": LOWEST_US, "per_decade": BINS_PER_DECADE, "count": DECADES * BINS_PER_DECADE},

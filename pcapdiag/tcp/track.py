@@ -19,10 +19,13 @@ EVENT_LIMIT = 1 << 20
 STASH_BLOCKS = 16_384  # 32 MiB of out-of-order bytes for all connections together; touched only when used
 BLOCK_BYTES = 2048
 SLOT_LIMIT = 1 << 17
+SWEEP_LEAST = 4096  # live connections; fewer are not worth looking at
 RECENT = 16  # numbers that remember a stream's last packets: hashes and times of 8
 
 #: A closed connection is kept this long for stragglers (a FIN sent again, a late RST).
 LINGER_NS = 10_000_000_000
+#: ... and what is past it is retired this often at least: fewer live connections are less memory to walk.
+SWEEP_NS = LINGER_NS // 8
 
 
 class Tracker:
@@ -56,8 +59,8 @@ class Tracker:
         k.bind("stash_bytes", self.stash_bytes)
         k.seed = int.from_bytes(os.urandom(8), "little")  # so that nobody can choose packets of one bucket
         self._flags = np.zeros(0, "u4")
-        self._sweep_at = 4096
-        self._newest_ns = 0
+        self._sweep_at = SWEEP_LEAST
+        self._swept_ns = self._newest_ns = 0
         self._nothing = np.zeros(1, "u1")
 
     def begin_file(self, file: int, vantage: int) -> None:
@@ -82,7 +85,9 @@ class Tracker:
             at = done
         if len(packets):
             self._newest_ns = max(self._newest_ns, int(packets["time_ns"][-1]))
-        if self.kernel.live > self._sweep_at:
+        if self.kernel.live > self._sweep_at or (
+            self.kernel.live > SWEEP_LEAST and self._newest_ns - self._swept_ns > SWEEP_NS
+        ):
             self.sweep(data)
         return self._flags[: len(packets)]
 
@@ -95,7 +100,8 @@ class Tracker:
             idle_s /= 4
         if self.kernel.live > SLOT_LIMIT * 3 // 4:
             self._sweep(data, self._newest_ns, 1 << 62)
-        self._sweep_at = min(max(4096, 2 * self.kernel.live), SLOT_LIMIT * 7 // 8)
+        self._sweep_at = min(max(SWEEP_LEAST, 2 * self.kernel.live), SLOT_LIMIT * 7 // 8)
+        self._swept_ns = self._newest_ns
 
     def _sweep(self, data: np.ndarray, closed_before_ns: int, idle_before_ns: int) -> None:
         at = 0
@@ -111,8 +117,8 @@ class Tracker:
             at = self.kernel.finish(at)
             self._hand_on(self._nothing)
             self._make_room()
-        self._newest_ns = 0
-        self._sweep_at = 4096
+        self._swept_ns = self._newest_ns = 0
+        self._sweep_at = SWEEP_LEAST
 
     def _hand_on(self, data: np.ndarray) -> None:
         count = self.kernel.segment_count

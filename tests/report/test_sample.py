@@ -8,7 +8,7 @@ from tests.report.outage import outage
 
 
 def test_a_small_capture_is_shown_whole() -> None:
-    rows, how = chosen(10, np.array([3]), np.zeros(10))
+    rows, how = chosen(10, np.array([3]), np.zeros(10).__getitem__)
     assert rows.tolist() == list(range(10)) and how["shown"] == how["total"] == 10
 
 
@@ -16,7 +16,7 @@ def test_of_a_large_one_the_failed_the_slow_and_an_even_sample() -> None:
     count = 200_000
     slowness = np.zeros(count)
     slowness[150_000] = 9
-    rows, how = chosen(count, np.array([7, 123_457]), slowness)
+    rows, how = chosen(count, np.array([7, 123_457]), slowness.__getitem__)
     assert len(rows) <= ROWS_SHOWN and len(rows) > ROWS_SHOWN * 0.9
     assert {7, 123_457, 150_000} <= set(rows.tolist())
     assert how["failed_shown"] == 2 and how["slow"] == SLOW_SHOWN
@@ -24,7 +24,7 @@ def test_of_a_large_one_the_failed_the_slow_and_an_even_sample() -> None:
 
 
 def test_too_many_failures_are_sampled_and_that_is_said() -> None:
-    _, how = chosen(100_000, np.arange(50_000), np.zeros(100_000))
+    _, how = chosen(100_000, np.arange(50_000), np.zeros(100_000).__getitem__)
     assert how["failed"] == 50_000 and how["failed_shown"] == FAILED_SHOWN
 
 

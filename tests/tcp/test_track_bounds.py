@@ -124,6 +124,20 @@ def test_closed_connections_give_their_slots_back() -> None:
     assert tracker.kernel.evicted == 0
 
 
+def test_slots_are_for_the_connections_of_the_last_seconds() -> None:
+    """Of a thousand connections a second, each closed at once, those of the linger and an eighth live."""
+    tracker = tracked(
+        rows(
+            100_000,
+            src_port=np.repeat(np.arange(50_000) + 1024, 2),
+            flags=np.tile([t.SYN, t.RST | t.ACK], 50_000),
+            time_ns=START_NS + np.arange(100_000) * 500_000,
+        )
+    )
+    assert tracker.kernel.connection_count == 50_000
+    assert len(tracker.slots) <= 16_384
+
+
 def test_closed_connection_lingers_for_its_stragglers() -> None:
     """A FIN sent again five seconds after the close finds its connection, though many others were swept."""
     c = Conversation()

@@ -1,0 +1,44 @@
+"""Passes over columns in blocks agree with NumPy's on the whole column."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pcapdiag import columns
+from pcapdiag.columns import BLOCK
+
+SIZES = (0, 1, 5, BLOCK, BLOCK + 1, 3 * BLOCK - 7)
+
+
+@pytest.fixture(params=SIZES)
+def numbers(request: pytest.FixtureRequest) -> np.ndarray:
+    """A strided column of that many small numbers, as a table's columns are."""
+    table = np.zeros(request.param, [("some", "u4"), ("number", "u2")])
+    table["number"] = np.random.default_rng(request.param).integers(0, 600, request.param)
+    return table["number"]
+
+
+def test_counts(numbers: np.ndarray) -> None:
+    assert columns.counts(numbers).tolist() == np.bincount(numbers, minlength=1).tolist()
+
+
+def test_among(numbers: np.ndarray) -> None:
+    assert columns.among(numbers, (3, 65535)).tolist() == np.isin(numbers, (3, 65535)).tolist()
+
+
+def test_tally(numbers: np.ndarray) -> None:
+    found = columns.tally(numbers, 1000, lambda part: numbers[part] % 2 == 1)
+    assert found.tolist() == np.bincount(numbers[numbers % 2 == 1], minlength=1000).tolist()
+
+
+def test_distinct_and_numbered(numbers: np.ndarray) -> None:
+    known, which = np.unique(numbers, return_inverse=True)
+    assert columns.distinct(numbers).tolist() == known.tolist()
+    assert [part.tolist() for part in columns.numbered(numbers)] == [known.tolist(), which.tolist()]
+
+
+def test_largest(numbers: np.ndarray) -> None:
+    rows = columns.largest(len(numbers), 40, numbers.__getitem__)
+    assert len(rows) == len(set(rows.tolist())) == min(40, len(numbers))
+    assert sorted(numbers[rows].tolist()) == np.sort(numbers)[-40:].tolist()
