@@ -151,6 +151,24 @@ class Wire:
                 rows = decoder.decode(batch.data, batch.records, before + batch.first_frame)
                 yield rows[(rows["frame"] >= first) & (rows["frame"] <= last)]
 
+    def payloads(self, frames: np.ndarray) -> Iterator[tuple[int, bytes]]:
+        """The TCP payload of each of these running frames (in order), as far as captured."""
+        from pcapdiag.packets import Decoder
+
+        decoder = Decoder()
+        for index, own in self._in_files(int(frames[0]), int(frames[-1])):
+            before = self.traffic.files[index].first_frame - 1
+            for batch in self._files[index].reread(*own):
+                rows = decoder.decode(batch.data, batch.records, before + batch.first_frame)
+                rows = rows[np.isin(rows["frame"], frames) & (rows["kind"] == t.KIND_TCP)]
+                for frame, at, size in zip(
+                    rows["frame"].tolist(),
+                    rows["payload_off"].tolist(),
+                    rows["captured_len"].tolist(),
+                    strict=True,
+                ):
+                    yield frame, bytes(batch.data[at : at + size])
+
     def _clipped(self, span: Span) -> Span:
         row = self.traffic.connections[span.connection]
         first = max(span.first_frame, int(row["first_frame"]))

@@ -7,7 +7,8 @@ The evidence, the strongest first; a weaker kind is asked only where the stronge
 3. an address that accepts HTTP, or what TLS hides, from others and opens connections to others;
 4. requests follow at once on what came to a TLS listener at another address (``echoes.py``);
 5. answers that only a load balancer makes (``Server: awselb/2.0``) tell its listener;
-6. requests with forwarding headers, and health checks, tell the addresses it asks from.
+6. requests with forwarding headers, and health checks, tell the addresses it asks from;
+7. so do requests written, and servers tried, as only load balancers do (``handwriting.py``).
 
 From one side the other is then sought: a client that a forwarding header names came in by a listener. Of
 several proxies in a row the outermost is taken. Nothing is claimed of the rest.
@@ -22,7 +23,9 @@ import numpy as np
 from pcapdiag import tables as t
 from pcapdiag.legs.echoes import echoes
 from pcapdiag.legs.endpoints import Endpoints, exchanges_with, may_be_http
+from pcapdiag.legs.handwriting import forwarding_senders, handwriting_senders
 from pcapdiag.legs.hashes import address_hashes
+from pcapdiag.legs.heads import sampled_heads
 from pcapdiag.legs.passing import passages
 from pcapdiag.profiles import load_profile
 from pcapdiag.traffic import Traffic
@@ -60,6 +63,8 @@ def find_roles(traffic: Traffic, endpoints: Endpoints, named: np.ndarray) -> Rol
     if not roles.known:
         _take_own_answers(roles, traffic, endpoints)
         _take_marked_senders(roles, traffic, endpoints)
+    if not roles.known:
+        _take_handwriting(roles, traffic, endpoints)
     if roles.known:
         _seek_other_side(roles, traffic, endpoints)
     return roles
@@ -182,6 +187,22 @@ def _take_marked_senders(roles: Roles, traffic: Traffic, endpoints: Endpoints) -
         senders &= ~behind
         if (senders & ~roles.senders).any():
             roles.senders |= senders
+            roles.reasons.append(reason)
+
+
+def _take_handwriting(roles: Roles, traffic: Traffic, endpoints: Endpoints) -> None:
+    """Addresses that write requests or try servers as load balancers do; not those that another one asks."""
+    heads = sampled_heads(traffic)
+    if not heads:
+        return
+    client, server = traffic.connections["client"], traffic.connections["server"]
+    found = [forwarding_senders(traffic, heads)]
+    if not found[0][0].any():
+        found = handwriting_senders(traffic, endpoints, heads)
+    for senders, reason in found:
+        behind = np.bincount(server[senders[client]], minlength=len(senders)) > 0
+        if (senders & ~behind).any():
+            roles.senders |= senders & ~behind
             roles.reasons.append(reason)
 
 
