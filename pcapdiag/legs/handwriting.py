@@ -7,7 +7,8 @@ From the backend leg alone, without headers that the tables know, a load balance
 3. fields in lower case with the name of a program that writes capitals: HAProxy and Envoy rewrite them;
 4. nginx's own request: HTTP/1.0 that begins with ``Host`` and ``Connection: close``. PHP writes the same,
    but names the port that it asks; several programs do not write so at all;
-5. connections reset as soon as they are accepted, at a steady pace, beside requests that keep none.
+5. health checks, beside requests that keep no pace: at a steady pace connections that are reset as soon as
+   they are accepted, or requests for nobody that name no program, each on a connection of its own.
 
 The first is a load balancer's own word. The others count only where nearly all who ask the same servers do
 so: clients are of many kinds, the nodes of a load balancer are of one. A NAT in front of many clients joins
@@ -37,14 +38,17 @@ _WRITE_CAPITALS = (b"curl/", b"Wget/", b"python-requests/", b"Go-http-client/", 
 _LAYOUT = {b"host", b"connection", b"user-agent", b"accept", b"accept-encoding", b"accept-language"}
 
 _FEWEST = 3  # requests that show a handwriting
-_FEWEST_CHANGES = 2  # of the program on one connection
+_FEWEST_CHANGES = 3  # of the program on one connection
 _NEARLY_ALL = 0.9
 _HTTP_PORT = 80
 
-_FEWEST_KNOCKS = 5
+_FEWEST_CHECKS = 5
 _KNOCK_NS = 1_000_000_000  # no longer is a connection that is only tried
+_CHECK_METHODS = tuple(t.METHODS.index(name) for name in ("HEAD", "GET", "OPTIONS"))
 _LEAST_PACE_NS = 100_000_000
 _MOST_CHECKS = 4  # of one server at once: it may stand in several pools, each with checks of its own
+_MOST_WAYS = 64  # from an address to a server: those with most checks
+_MOST_REQUESTS = 5_000  # of an address, looked at
 _EVEN = 0.05  # part of a pause by which it may differ from the others
 
 
@@ -66,7 +70,8 @@ def handwriting_senders(
         (_of_many_programs(asks), "one connection from it carries requests of different programs"),
         (_in_small_letters(asks), "it rewrites the field names of its clients' requests in small letters"),
         (_as_nginx_writes(asks), "its requests begin as nginx's own do"),
-        (_knocking(traffic, endpoints), "it tries the server's port at a steady pace, as health checks do"),
+        (_checking(asks, endpoints, _knocks(traffic)), "it tries the server's port at a steady pace"),
+        (_checking(asks, endpoints, _bare_requests(asks)), "it sends what looks like health checks"),
     ]
     every = np.logical_or.reduce([senders for senders, _ in found])
     every &= _ask_nearly_alone(traffic, endpoints, every)
@@ -149,27 +154,50 @@ def _port_named(head: Head) -> int:
     return int(port) if port.isdigit() and len(port) < 6 else 0
 
 
-def _knocking(traffic: Traffic, endpoints: Endpoints) -> np.ndarray:
-    """Addresses that try a server at a steady pace, and ask it other things at none.
+def _knocks(traffic: Traffic) -> np.ndarray:
+    """Connections that were accepted and reset at once, with not a byte: only checks are done so.
 
-    A port monitor tries as steadily, and a page monitor asks as steadily, but one that does both asks
-    nothing else. Tools that an engineer tries a port with (nc, tcping) end with FIN.
+    Tools that an engineer tries a port with (nc, tcping) end with FIN, and so do browsers' spare connections.
     """
     connections = traffic.connections
-    accepted_only = (connections["flags"] & (t.CONN_SYN | t.CONN_SYNACK | t.CONN_RST_CLIENT)) == (
-        t.CONN_SYN | t.CONN_SYNACK | t.CONN_RST_CLIENT
-    )
-    accepted_only &= (connections["flags"] & (t.CONN_FIN_CLIENT | t.CONN_FIN_SERVER)) == 0
-    accepted_only &= (connections["client_bytes"] == 0) & (connections["server_bytes"] == 0)
-    accepted_only &= connections["last_ns"] - connections["first_ns"] < _KNOCK_NS
-    knocks = np.flatnonzero(accepted_only)
-    senders = np.zeros(len(traffic.addresses), "?")
-    way = connections["client"][knocks].astype("u8") << 32 | endpoints.of_connection[knocks].astype("u8")
-    for one in np.unique(way).tolist():
-        if _steady(connections["first_ns"][knocks[way == one]]):
-            senders[one >> 32] = True
-    for sender in np.flatnonzero(senders).tolist():
-        senders[sender] = _asks_at_no_pace(traffic, sender)
+    flags = connections["flags"]
+    wanted = t.CONN_SYN | t.CONN_SYNACK | t.CONN_RST_CLIENT
+    knocks = (flags & (wanted | t.CONN_FIN_CLIENT | t.CONN_FIN_SERVER)) == wanted
+    knocks &= (connections["client_bytes"] == 0) & (connections["server_bytes"] == 0)
+    return np.flatnonzero(knocks & (connections["last_ns"] - connections["first_ns"] < _KNOCK_NS))
+
+
+def _bare_requests(asks: _Tally) -> np.ndarray:
+    """Connections of one request that names no program, and as its host nobody or an address.
+
+    Of the requests that were not sampled those count that look the same in the tables.
+    """
+    exchanges, connections = asks.traffic.exchanges, asks.traffic.connections
+    bare = np.isin(exchanges["method"], _CHECK_METHODS)
+    bare &= (exchanges["host"] == 0) | ((exchanges["flags"] & (t.REQ_HOST_IP | t.REQ_NO_HOST)) != 0)
+    bare &= connections["exchanges"][exchanges["connection"]] == 1
+    kind = connections["client"][exchanges["connection"]].astype("u8") << 32 | exchanges["target"]
+    names_program = np.array([b"user-agent" in head.values for head in asks.heads], "?")
+    sampled = kind[[head.exchange for head in asks.heads]]
+    bare &= np.isin(kind, sampled[~names_program]) & ~np.isin(kind, sampled[names_program])
+    return np.unique(exchanges["connection"][bare])
+
+
+def _checking(asks: _Tally, endpoints: Endpoints, checks: np.ndarray) -> np.ndarray:
+    """Addresses whose checks (connections) of a server come at a steady pace, and other requests at none.
+
+    A port monitor tries as steadily, and a page monitor asks as steadily, but they ask nothing else.
+    """
+    connections = asks.traffic.connections
+    checks = checks[asks.total[connections["client"][checks]] > 0]
+    way = connections["client"][checks].astype("u8") << 32 | endpoints.of_connection[checks].astype("u8")
+    ways, times = np.unique(way, return_counts=True)
+    busiest = np.argsort(-times, kind="stable")[:_MOST_WAYS]
+    senders = np.zeros(len(asks.traffic.addresses), "?")
+    for one in ways[busiest].tolist():
+        sender = one >> 32
+        if not senders[sender] and _steady(connections["first_ns"][checks[way == one]]):
+            senders[sender] = _asks_at_no_pace(asks.traffic, sender)
     return senders
 
 
@@ -178,27 +206,27 @@ def _steady(times_ns: np.ndarray) -> bool:
     times_ns = np.sort(times_ns)
     for timers in range(1, _MOST_CHECKS + 1):
         pauses = times_ns[timers:] - times_ns[:-timers]
-        if len(pauses) < _FEWEST_KNOCKS - 1:
+        if len(pauses) < _FEWEST_CHECKS - 1:
             return False
-        middle = float(np.median(pauses))
-        if middle >= _LEAST_PACE_NS and (np.abs(pauses - middle) <= _EVEN * middle).mean() >= _NEARLY_ALL:
+        if np.median(pauses) >= _LEAST_PACE_NS and _even(pauses):
             return True
     return False
 
 
 def _asks_at_no_pace(traffic: Traffic, sender: int) -> bool:
-    """Whether an address asks for several things, some of them not at a pace."""
+    """Whether an address asks for several things that are not asked for at equal pauses."""
     exchanges = traffic.exchanges
-    rows = np.flatnonzero(traffic.connections["client"][exchanges["connection"]] == sender)
-    if len(rows) < _FEWEST:
-        return False
-    by_target = defaultdict(list)
-    for target, start_ns in zip(
-        exchanges["target"][rows].tolist(), exchanges["start_ns"][rows].tolist(), strict=True
-    ):
-        by_target[target].append(start_ns)
-    loose = sum(len(times) for times in by_target.values() if not _steady(np.array(times)))
-    return len(by_target) > 1 and loose >= _FEWEST
+    rows = np.flatnonzero(traffic.connections["client"][exchanges["connection"]] == sender)[:_MOST_REQUESTS]
+    times_ns = defaultdict(list)
+    for target, start_ns in exchanges[["target", "start_ns"]][rows].tolist():
+        times_ns[target].append(start_ns)
+    loose = [times for times in times_ns.values() if len(times) == 1 or not _even(np.diff(np.sort(times)))]
+    return len(loose) > 1 and sum(map(len, loose)) >= _FEWEST
+
+
+def _even(pauses: np.ndarray) -> bool:
+    """Whether the pauses are alike, but for some."""
+    return bool((np.abs(pauses - np.median(pauses)) <= _EVEN * np.median(pauses)).mean() >= _NEARLY_ALL)
 
 
 def _ask_nearly_alone(traffic: Traffic, endpoints: Endpoints, senders: np.ndarray) -> np.ndarray:
