@@ -48,7 +48,13 @@ CAUSE = Cause(
 AT_ONCE_NS = 5_000_000  # a load balancer that minds its client closes as soon as the client has
 LEAST_TIMEOUT_S = 0.25  # what is given up sooner was not waited for: its client had left, or asked wrongly
 LEAST_UNSEEN_S = 0.95  # where no client is seen: theirs are the shorter time-outs
+FEWEST_ALIKE = 3  # waits at one value: two may be chance, or two tries of one client
+CLEARLY = 1.05  # times the wait
 GATEWAY_TIMEOUT = 504  # RFC 9110, 15.6.5
+LOOK_AT_THE_LOG = (
+    "See what the load balancer logged for these requests: 504 is its own time-out, 460 or 499 a client's; "
+    "or capture its frontend too."
+)
 
 
 def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
@@ -62,14 +68,17 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     yard = f" ({profile.title}: {claims.seconds(limit_s)} by default)" if limit_s is not None else ""
     names = claims.involved(traffic, rows, t.LEG_BACKEND)
     frontend_seen = bool((traffic.peer[rows] != t.NONE).any())
+    unsure = _why_unsure(traffic, rows, waits_s, limit_s)
+    gave_up = f"closed after {claims.seconds(waited_s)}: its time-out, or its clients'"
+    if not unsure:
+        gave_up = f"gave up after {claims.seconds(waited_s)}{yard}"
     yield claims.finding(
         traffic,
         CAUSE,
         t.LEG_BACKEND,
         title=(
             f"{claims.of_requests(traffic, t.LEG_BACKEND)} had no answer from {claims.who(names)} when the "
-            f"load balancer gave up after {claims.seconds(waited_s)}{yard}"
-            + ("; it tried again, none failed" if severity else "")
+            f"load balancer {gave_up}" + ("; it tried again, none failed" if severity else "")
         ),
         explanation=(
             "The backend acknowledged each request whole and sent not a byte of response until the load "
@@ -78,16 +87,19 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
                 " Its clients were still waiting."
                 if frontend_seen
                 else " The frontend is not in this capture: clients that left just then would look the same."
+                + (f" That is as likely here, for {unsure}." if unsure else "")
+                + _for_whom(traffic, rows)
             )
         ),
         remedy=(
+            *((LOOK_AT_THE_LOG,) if unsure else ()),
             f"Find what these requests wait for on {names[0]}: slow log, thread dump, its own calls to "
             "others.",
             "If answers may take that long, raise the load balancer's time-out for them; else fail sooner in "
             "the backend.",
         ),
         exchanges=rows,
-        severity=severity,
+        severity=Severity.WARNING if unsure else severity,
         facts={
             "waited_s": waited_s,
             "shortest_wait_s": round(float(waits_s.min()), 3),
@@ -97,6 +109,36 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         },
         note="the request, its acknowledgement, and the load balancer's close",
     )
+
+
+def _why_unsure(traffic: Traffic, rows: np.ndarray, waits_s: np.ndarray, limit_s: float | None) -> str:
+    """Why a time-out of clients, none of which is seen, may have ended these waits; "" where hardly."""
+    if (traffic.leg == t.LEG_FRONTEND).any():
+        return ""
+    if limit_s is not None and float(np.median(waits_s)) >= limit_s - 1:
+        return ""
+    longest_s = _longest_answered_s(traffic, rows)
+    if longest_s > CLEARLY * waits_s.max():
+        return f"the load balancer waited longer for another answer ({claims.seconds(longest_s)})"
+    return f"only {claims.plural(len(rows), 'wait')} were alike" if len(rows) < FEWEST_ALIKE else ""
+
+
+def _longest_answered_s(traffic: Traffic, rows: np.ndarray) -> float:
+    """How long the load balancer waited for an answer that came from the servers of these requests."""
+    exchanges, servers = traffic.exchanges, traffic.connections["server"]
+    asked = np.isin(servers[exchanges["connection"]], servers[exchanges["connection"][rows]])
+    asked &= (traffic.exchange_leg == t.LEG_BACKEND) & (exchanges["response_start_us"] != t.NEVER)
+    asked &= exchanges["request_end_us"] != t.NEVER
+    begun_us = exchanges["response_start_us"][asked].astype("i8") - exchanges["request_end_us"][asked]
+    return float(begun_us.max(initial=0)) / 1e6
+
+
+def _for_whom(traffic: Traffic, rows: np.ndarray) -> str:
+    """For how many clients the requests were, where forwarding headers say so: each has a timer."""
+    forwarded = np.unique(traffic.exchanges["forwarded"][rows])
+    if len(rows) < 2 or not forwarded.all():
+        return ""
+    return " All were for one client." if len(forwarded) == 1 else f" They were for {len(forwarded)} clients."
 
 
 def given_up(traffic: Traffic, profile: Profile) -> np.ndarray:
