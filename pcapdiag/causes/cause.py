@@ -25,7 +25,8 @@ class Cause:
 
     ``outranks`` names the causes this one is deeper than: an exchange that both claim belongs to this one,
     and the other becomes its evidence. ``mistaken_for`` names its look-alikes, with why it is not one.
-    ``either_leg`` says that what a cause of the frontend claims is as true between load balancer and backend.
+    ``either_leg`` says that what a cause of the frontend claims is as true between load balancer and backend;
+    ``on_backend`` what the same frames are called there where they tell of something else.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Cause:
     outranks: tuple[str, ...] = ()
     mistaken_for: tuple[tuple[str, str], ...] = ()
     either_leg: bool = False
+    on_backend: str = ""
 
 
 @dataclass(frozen=True)

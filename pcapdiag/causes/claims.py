@@ -17,12 +17,6 @@ NO_ROWS = np.zeros(0, "i8")
 Facts = dict[str, float | int | str | list]
 
 
-DOUBT = (
-    " No load balancer was recognised, so these are taken for connections of clients; if they come from one, "
-    "name its address with --alb."
-)
-
-
 def finding(
     traffic: Traffic,
     cause: Cause,
@@ -58,8 +52,9 @@ def finding(
     if leg != t.LEG_BACKEND and len(connections):
         seen["none"] = seen.get("none", 0) + len(connections)
     on = np.concatenate([traffic.exchanges["connection"][exchanges], connections]).astype("i8")
+    names = peers(traffic, on if shown_by is None else shown_by, leg)
     if leg == t.LEG_FRONTEND and not traffic.alb:
-        explanation += DOUBT
+        explanation += doubt(cause, names)
     return Finding(
         cause=cause,
         severity=cause.severity if severity is None else severity,
@@ -70,11 +65,22 @@ def finding(
         count=len(exchanges) + len(connections),
         statuses=seen,
         facts=dict(facts or {}),
-        peers=peers(traffic, on if shown_by is None else shown_by, leg),
+        peers=names,
         evidence=shown,
         exchanges=exchanges,
         connections=connections,
     )
+
+
+def doubt(cause: Cause, clients: Sequence[str]) -> str:
+    """That those taken for clients, where no load balancer was recognised, may be one; what it is then."""
+    then = f"this is {cause.on_backend}: " if cause.on_backend else ""
+    if len(clients) == 1:
+        taken, one, name = f"{clients[0]} is taken for a client", "it is one", f"say --alb {clients[0]}"
+    else:
+        taken, one = "these are taken for connections of clients", "they come from one"
+        name = "name its address with --alb"
+    return f" No load balancer was recognised, so {taken}; if {one}, {then}{name}."
 
 
 def peers(traffic: Traffic, connections: np.ndarray, leg: int) -> tuple[str, ...]:

@@ -50,6 +50,7 @@ CAUSE = Cause(
         ("backend-reset", "what ended on the backend leg was the load balancer's own close"),
         ("client-closed-before-request", "the whole request had been sent"),
     ),
+    on_backend="backend-response-timeout",
 )
 
 SLOW_BACKEND, SLOW_TRANSFER, PATH_LOSS, UNKNOWN = "slow backend", "slow transfer", "packet loss", "unknown"

@@ -33,6 +33,7 @@ CAUSE = Cause(
     Severity.ERROR,
     legs=("frontend",),
     mistaken_for=(("frontend-connect-timeout", "the SYN was answered, by a refusal"),),
+    on_backend="backend-connect-refused",
 )
 
 
@@ -52,9 +53,11 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
             f"{listener} refused {{count}} connection{'s' if len(rows) > 1 else ''} of "
             f"{claims.who(names, 'clients')}"
         ),
-        explanation="The clients' SYNs were refused: nothing listens there, or a firewall rejects.",
+        explanation="The SYNs were refused: nothing listens there, or a firewall rejects.",
         remedy=(
-            f"Compare {listener} with the load balancer's listeners: is there one on that port?",
+            f"Compare {listener} with the load balancer's listeners: is there one on that port?"
+            if traffic.alb
+            else f"See what should listen on {listener}: a load balancer's listener, or a backend's process.",
             "Check what the name resolves to, and which port and scheme the clients use.",
         ),
         connections=rows,

@@ -36,6 +36,7 @@ CAUSE = Cause(
         ("alb-node-unreachable", "it is not one of several addresses that is silent"),
         ("frontend-packet-loss", "no SYN at all was answered"),
     ),
+    on_backend="backend-connect-timeout",
 )
 
 
@@ -59,10 +60,10 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
             f"{{count}} connection attempt{'s' if len(rows) > 1 else ''} of {claims.who(names, 'clients')} "
             f"to {listener} got no answer to {claims.plural(syns, 'SYN')}"
         ),
-        explanation="The clients repeated their SYNs and nothing came back, no RST and no ICMP message.",
+        explanation="The SYNs were repeated and nothing came back, no RST and no ICMP message.",
         remedy=(
-            f"Allow {listener} in the load balancer's security group and the subnets' network ACLs, both "
-            "ways.",
+            f"Allow {listener} in {'the load balancer' if traffic.alb else 'that host'}'s security group and "
+            "the subnets' network ACLs, both ways.",
             "See whether that listener exists, and whether these clients have a route to it.",
         ),
         connections=rows,

@@ -33,6 +33,7 @@ CAUSE = Cause(
     legs=("frontend",),
     statuses=(408, 499),
     mistaken_for=(("slow-backend", "the path is slow before any request is made"),),
+    on_backend="backend-high-rtt",
 )
 
 REMEDY = (

@@ -40,6 +40,7 @@ CAUSE = Cause(
         ("mtu-blackhole", "segments of every size are lost"),
         ("request-timeout", "the missing part was sent, and lost"),
     ),
+    on_backend="backend-packet-loss",
 )
 
 REMEDY = (
