@@ -76,9 +76,10 @@ def doubt(cause: Cause, clients: Sequence[str]) -> str:
     """That those taken for clients, where no load balancer was recognised, may be one; what it is then."""
     then = f"this is {cause.on_backend}: " if cause.on_backend else ""
     if len(clients) == 1:
-        taken, one, name = f"{clients[0]} is taken for a client", "it is one", f"say --alb {clients[0]}"
+        taken, one = f"{clients[0]} is taken for a client", "it is the load balancer"
+        name = f"say --alb {clients[0]}"
     else:
-        taken, one = "these are taken for connections of clients", "they come from one"
+        taken, one = "these are taken for connections of clients", "they come from it"
         name = "name its address with --alb"
     return f" No load balancer was recognised, so {taken}; if {one}, {then}{name}."
 

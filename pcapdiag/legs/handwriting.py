@@ -55,9 +55,9 @@ _EVEN = 0.05  # part of a pause by which it may differ from the others
 def forwarding_senders(traffic: Traffic, heads: list[Head]) -> tuple[np.ndarray, str]:
     """Addresses (a bool each) most of whose sampled requests have a forwarding field, and which that is."""
     asks = _Tally(traffic, heads)
-    found = [_FORWARDING.intersection(head.values) for head in heads]
-    marked = asks.count([bool(fields) for fields in found])
-    first = next((min(fields).decode() for fields in found if fields), "")
+    found = [[name for name in head.names if name.lower() in _FORWARDING] for head in heads]
+    marked = asks.count([bool(names) for names in found])
+    first = next((names[0].decode() for names in found if names), "")
     return (marked > 0) & (2 * marked >= asks.total), f"its requests carry {first}"
 
 
@@ -197,7 +197,7 @@ def _checking(asks: _Tally, endpoints: Endpoints, checks: np.ndarray) -> np.ndar
     for one in ways[busiest].tolist():
         sender = one >> 32
         if not senders[sender] and _steady(connections["first_ns"][checks[way == one]]):
-            senders[sender] = _asks_at_no_pace(asks.traffic, sender)
+            senders[sender] = _asks_at_no_pace(asks.traffic, sender, checks)
     return senders
 
 
@@ -213,10 +213,11 @@ def _steady(times_ns: np.ndarray) -> bool:
     return False
 
 
-def _asks_at_no_pace(traffic: Traffic, sender: int) -> bool:
-    """Whether an address asks for several things that are not asked for at equal pauses."""
+def _asks_at_no_pace(traffic: Traffic, sender: int, checks: np.ndarray) -> bool:
+    """Whether an address asks, beside its checks, for several things at no equal pauses."""
     exchanges = traffic.exchanges
     rows = np.flatnonzero(traffic.connections["client"][exchanges["connection"]] == sender)[:_MOST_REQUESTS]
+    rows = rows[~np.isin(exchanges["connection"][rows], checks)]
     times_ns = defaultdict(list)
     for target, start_ns in exchanges[["target", "start_ns"]][rows].tolist():
         times_ns[target].append(start_ns)

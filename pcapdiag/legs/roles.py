@@ -197,13 +197,16 @@ def _take_handwriting(roles: Roles, traffic: Traffic, endpoints: Endpoints) -> N
         return
     client, server = traffic.connections["client"], traffic.connections["server"]
     found = [forwarding_senders(traffic, heads)]
-    if not found[0][0].any():
+    forwarding = found[0][0].any()
+    if not forwarding:
         found = handwriting_senders(traffic, endpoints, heads)
     for senders, reason in found:
         behind = np.bincount(server[senders[client]], minlength=len(senders)) > 0
         if (senders & ~behind).any():
             roles.senders |= senders & ~behind
             roles.reasons.append(reason)
+    if roles.known and not forwarding:
+        roles.reasons[-1] += "; if it is a client, name the load balancer with --alb"
 
 
 def _seek_other_side(roles: Roles, traffic: Traffic, endpoints: Endpoints) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from pcapdiag import tables as t
 from pcapdiag.causes import backend_response_timeout
+from pcapdiag.causes.cause import Severity
 from tests.causes.stories import CLIENT, SERVER, Story
 
 
@@ -96,6 +97,46 @@ def test_from_the_backend_alone_equal_waits_tell_of_a_timer() -> None:
     finding = story.only(backend_response_timeout)
     assert finding.count == 3
     assert "frontend is not in this capture" in finding.explanation
+
+
+def test_from_the_backend_alone_two_equal_waits_may_be_a_clients() -> None:
+    story = Story()
+    for n in range(2):
+        story.fin(story.forwarded(None, status=0, at_s=1.0 + n), by=CLIENT, after_s=1.7)
+    finding = story.only(backend_response_timeout)
+    assert finding.severity == Severity.WARNING
+    assert "its time-out, or its clients'" in finding.title
+    assert "only 2 waits were alike" in finding.explanation
+    assert "499" in finding.remedy[0]
+
+
+def test_a_balancer_that_waited_longer_for_another_answer_did_not_give_up_here() -> None:
+    story = Story()
+    story.forwarded(None, takes_s=7.0)
+    for n in range(4):
+        story.fin(story.forwarded(None, status=0, at_s=1.0 + n), by=CLIENT, after_s=5.0)
+    finding = story.only(backend_response_timeout)
+    assert finding.severity == Severity.WARNING
+    assert "waited longer for another answer (7.0 s)" in finding.explanation
+
+
+def test_from_the_backend_alone_the_profiles_own_time_out_is_the_balancers() -> None:
+    story = Story()
+    story.fin(story.forwarded(None, status=0), by=CLIENT, after_s=60.0)
+    finding = story.only(backend_response_timeout)
+    assert finding.severity == Severity.ERROR
+    assert "gave up after 60 s" in finding.title
+
+
+@pytest.mark.parametrize(
+    ("clients", "words"), [((7, 7, 7), "All were for one client."), ((7, 8, 9), "They were for 3 clients.")]
+)
+def test_for_whom_the_balancer_waited_is_told(clients: tuple[int, ...], words: str) -> None:
+    story = Story()
+    for n, client in enumerate(clients):
+        back = story.forwarded(None, status=0, at_s=1.0 + n, forwarded=client)
+        story.fin(back, by=CLIENT, after_s=5.0)
+    assert story.only(backend_response_timeout).explanation.endswith(words)
 
 
 def test_from_the_backend_alone_equal_waits_of_half_a_second_are_a_clients_timer() -> None:

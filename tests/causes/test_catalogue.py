@@ -31,6 +31,9 @@ class TestEveryCause:
     def test_outranks_causes_that_exist_and_never_itself(self, name: str, module: ModuleType) -> None:
         assert set(module.CAUSE.outranks) <= set(catalogue()) - {name}
 
+    def test_is_called_something_else_on_the_backend_leg(self, name: str, module: ModuleType) -> None:
+        assert module.CAUSE.on_backend in {"", *catalogue()} - {name}
+
     def test_is_on_known_legs(self, name: str, module: ModuleType) -> None:
         assert set(module.CAUSE.legs) <= {"frontend", "backend", ""}
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from pcapdiag import tables as t
-from pcapdiag.causes import claims
+from pcapdiag.causes import claims, frontend_connect_refused
+from pcapdiag.causes.cause import Cause, Severity
 from tests.causes.stories import Story
 
 
@@ -64,3 +65,18 @@ def test_the_count_is_left_to_the_verdict() -> None:
     story = Story()
     story.works(3)
     assert claims.of_requests(story.build(), t.LEG_FRONTEND) == "{count} of 3 requests"
+
+
+def test_a_lone_opener_may_be_the_load_balancer_and_what_it_is_then() -> None:
+    assert claims.doubt(frontend_connect_refused.CAUSE, ["10.0.1.10"]) == (
+        " No load balancer was recognised, so 10.0.1.10 is taken for a client; if it is the load balancer, "
+        "this is backend-connect-refused: say --alb 10.0.1.10."
+    )
+
+
+def test_of_several_openers_none_is_named() -> None:
+    cause = Cause("some-cause", Severity.ERROR, legs=("frontend",))
+    assert claims.doubt(cause, ["10.0.1.10", "10.0.1.11"]) == (
+        " No load balancer was recognised, so these are taken for connections of clients; if they come from "
+        "it, name its address with --alb."
+    )

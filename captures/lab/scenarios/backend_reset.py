@@ -63,6 +63,35 @@ def nginx_mid_response(lab: Lab) -> None:
     lab.check(f"tcp.flags.reset == 1 && ip.src == {FAULTY}", 3, 3)
 
 
+def _unmarked(lab: Lab, balancer: str, **options: str) -> None:
+    """The backend's host alone, without a forwarding header: nothing names the load balancer."""
+    lab.site()
+    lab.faulty({"/faulty/crash": after(0.05, resets)})
+    lab.balance(balancer, forwards=False, **options)
+    lab.extra["alb"] = []
+    client = lab.client()
+    with lab.recording(), lab.healthy_traffic():
+        for n in range(4):
+            client.get(f"/faulty/{n}", User_Agent="curl/8.5.0")
+            client.get("/faulty/crash", note="fault")
+            time.sleep(0.5)
+    lab.expect("backend-reset", lab.count(status=502, note="fault"))
+    lab.check(f"tcp.flags.reset == 1 && ip.src == {FAULTY}", 4, 4)
+    lab.never("http.x_forwarded_for")
+
+
+@scenario("the backend's host alone: HAProxy marks no request, and checks the port every 300 ms", "backend")
+def haproxy_unmarked(lab: Lab) -> None:
+    """The server resets after reading the request and 50 ms; count: 502s in the client's log."""
+    _unmarked(lab, "haproxy", server_options="check inter 300ms")
+
+
+@scenario("the backend's host alone: nginx marks its requests with X-Real-IP only", "backend")
+def nginx_real_ip(lab: Lab) -> None:
+    """The server resets after reading the request and 50 ms; count: 502s in the client's log."""
+    _unmarked(lab, "nginx", server="proxy_set_header X-Real-IP $remote_addr;")
+
+
 @scenario("RSTs that harm nobody: after a whole response, and on an idle connection")
 def near_miss_reset_after_response(lab: Lab) -> None:
     """After a whole answer the server resets: 50 ms later on some connections, 0.3 s on others."""
