@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from pcapdiag import tables as t
@@ -117,6 +118,14 @@ def test_a_head_is_found_behind_the_end_of_the_message_before(tmp_path: Path) ->
     wire = wire_of(tmp_path, c)
     assert wire.request_head(1) == b"GET /b HTTP/1.1\r\nHost: b\r\n\r\n"
     assert wire.response_head(1).startswith(b"HTTP/1.1 404")
+
+
+def test_gives_the_payload_of_each_packet_asked_for(tmp_path: Path) -> None:
+    c = Conversation()
+    c.handshake()
+    c.request("one")
+    c.response("two")
+    assert list(wire_of(tmp_path, c).payloads(np.array([1, 4, 6]))) == [(1, b""), (4, b"one"), (6, b"two")]
 
 
 def test_says_why_a_message_is_malformed(tmp_path: Path) -> None:

@@ -15,9 +15,10 @@ What to do
     later.
 
 What it could be mistaken for
-    client-closed-before-response: there the client left first. mtu-blackhole, backlog-overflow: there the
-    request was not acknowledged, or the response did not get through. backend-connect-timeout: there no
-    connection came about.
+    client-closed-before-response: there the client left first. Nobody sees that from the backend leg alone:
+    where few waits are alike, or the load balancer waited longer for another answer, this is a warning.
+    mtu-blackhole, backlog-overflow: there the request was not acknowledged, or the response did not get
+    through. backend-connect-timeout: there no connection came about.
 """
 
 from __future__ import annotations

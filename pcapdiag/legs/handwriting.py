@@ -74,7 +74,8 @@ def handwriting_senders(
         (_checking(asks, endpoints, _bare_requests(asks)), "it sends what looks like health checks"),
     ]
     every = np.logical_or.reduce([senders for senders, _ in found])
-    every &= _ask_nearly_alone(traffic, endpoints, every)
+    if every.any():
+        every &= _ask_nearly_alone(traffic, endpoints, every)
     return [(senders & every, reason) for senders, reason in found if (senders & every).any()]
 
 
@@ -173,14 +174,23 @@ def _bare_requests(asks: _Tally) -> np.ndarray:
     Of the requests that were not sampled those count that look the same in the tables.
     """
     exchanges, connections = asks.traffic.exchanges, asks.traffic.connections
-    bare = np.isin(exchanges["method"], _CHECK_METHODS)
-    bare &= (exchanges["host"] == 0) | ((exchanges["flags"] & (t.REQ_HOST_IP | t.REQ_NO_HOST)) != 0)
-    bare &= connections["exchanges"][exchanges["connection"]] == 1
-    kind = connections["client"][exchanges["connection"]].astype("u8") << 32 | exchanges["target"]
+    alone = connections["exchanges"] == 1
+    if not alone.any():
+        return np.zeros(0, "i8")
+    bare = (exchanges["host"] == 0) | ((exchanges["flags"] & (t.REQ_HOST_IP | t.REQ_NO_HOST)) != 0)
+    rows = np.flatnonzero(bare & alone[exchanges["connection"]])
+    rows = rows[np.isin(exchanges["method"][rows], _CHECK_METHODS)]
+    sampled = np.array([head.exchange for head in asks.heads], "i8")
     names_program = np.array([b"user-agent" in head.values for head in asks.heads], "?")
-    sampled = kind[[head.exchange for head in asks.heads]]
-    bare &= np.isin(kind, sampled[~names_program]) & ~np.isin(kind, sampled[names_program])
-    return np.unique(exchanges["connection"][bare])
+    kind, of_sampled = _kinds(asks.traffic, rows), _kinds(asks.traffic, sampled)
+    rows = rows[np.isin(kind, of_sampled[~names_program]) & ~np.isin(kind, of_sampled[names_program])]
+    return np.unique(exchanges["connection"][rows])
+
+
+def _kinds(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """A number for the client and the target of each exchange."""
+    client = traffic.connections["client"][traffic.exchanges["connection"][rows]]
+    return np.asarray(client.astype("u8") << 32 | traffic.exchanges["target"][rows])
 
 
 def _checking(asks: _Tally, endpoints: Endpoints, checks: np.ndarray) -> np.ndarray:

@@ -10,9 +10,10 @@ import numpy as np
 from pcapdiag import tables as t
 from pcapdiag.traffic import Traffic
 
-_STRETCHES = 4  # of the capture: neighbouring requests, as those of one connection are
-_REQUESTS = 150  # of one stretch
+_STRETCHES = 3  # of the capture: neighbouring requests, as those of one connection are
+_REQUESTS = 100  # of one stretch
 _MOST_FRAMES = 20_000  # of one stretch
+_COMPRESSED_FRAMES = 4_000  # from the beginning of a compressed file
 _MOST_BYTES = 8192  # of a head
 
 
@@ -37,10 +38,22 @@ def sampled_heads(traffic: Traffic) -> list[Head]:
     rows = np.flatnonzero(
         in_clear & ((exchanges["flags"] & t.REQ_SEEN) != 0) & (exchanges["request_frame"] > 0)
     )
+    rows = rows[_near(traffic, exchanges["request_frame"][rows])]
     rows = rows[np.argsort(exchanges["request_frame"][rows], kind="stable")]
     starts = np.linspace(0, max(0, len(rows) - _REQUESTS), _STRETCHES).astype("i8")
     starts = np.unique(starts // _REQUESTS * _REQUESTS)
     return [head for start in starts.tolist() for head in _heads(traffic, rows[start : start + _REQUESTS])]
+
+
+def _near(traffic: Traffic, frames: np.ndarray) -> np.ndarray:
+    """Whether each of these running frames is soon read: compressed files have no way to the middle."""
+    near = np.ones(len(frames), "?")
+    for info in traffic.files:
+        if info.compression:
+            near &= (frames < info.first_frame + _COMPRESSED_FRAMES) | (
+                frames >= info.first_frame + info.packets
+            )
+    return near
 
 
 def _heads(traffic: Traffic, rows: np.ndarray) -> Iterator[Head]:
