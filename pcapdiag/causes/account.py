@@ -164,7 +164,9 @@ def _what_lacks(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
 def _missing_text(traffic: Traffic, lack: int, rows: np.ndarray) -> str:
     """What to capture, or to look at, to explain these failures."""
     if lack == _NOTHING and not traffic.alb:
-        return "no load balancer was recognised in this capture; name its address with --alb"
+        clients = np.unique(traffic.connections["client"][traffic.exchanges["connection"][rows]])
+        lone = f" ({traffic.addresses[clients[0]]}, if that is it)" if len(clients) == 1 else ""
+        return f"no load balancer was recognised in this capture; name its address with --alb{lone}"
     missing = _MISSING[lack]
     if lack == _NO_PEER:
         return missing.format(back=_ports_filter(_backend_ports(traffic)))

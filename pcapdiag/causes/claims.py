@@ -74,7 +74,7 @@ def finding(
 
 def doubt(cause: Cause, clients: Sequence[str]) -> str:
     """That those taken for clients, where no load balancer was recognised, may be one; what it is then."""
-    then = f"this is {cause.on_backend}: " if cause.on_backend else ""
+    then = f"this may be {cause.on_backend} instead: " if cause.on_backend else ""
     if len(clients) == 1:
         taken, one = f"{clients[0]} is taken for a client", "it is the load balancer"
         name = f"say --alb {clients[0]}"

@@ -69,6 +69,9 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     median_s = float(np.median(waits_s))
     ends = [claims.seconds(float(wait_s)) for wait_s in (waits_s.min(), waits_s.max())]
     spread = " to ".join(dict.fromkeys(ends))
+    whose = "the client, or in a proxy before the load balancer"
+    if not traffic.alb:
+        whose = "whoever asked, a client or a load balancer"
     yield claims.finding(
         traffic,
         CAUSE,
@@ -77,18 +80,18 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
             f"{claims.of_requests(traffic, t.LEG_FRONTEND)} had no whole answer when "
             f"{claims.who(names, 'clients')} "
             f"closed, {claims.seconds(median_s)} after the request (median)"
-            + (": a client time-out" if clustered else "")
+            + ((": a client time-out" if traffic.alb else ": a time-out") if clustered else "")
         ),
         explanation=(
-            f"The clients sent whole requests, waited {spread}, and closed"
+            f"{'The clients' if traffic.alb else 'They'} sent whole requests, waited {spread}, and closed"
             + (f" (in {begun} cases in the middle of the response)" if begun else "")
             + (". The waits cluster at one value, so a timer ended them" if clustered else "")
             + f". What they waited for: {', '.join(f'{reason} ({n})' for reason, n in reasons.items())}."
         ),
         remedy=(
             (
-                f"Find the time-out of {claims.seconds(median_s)} in the client, or in a proxy before the "
-                "load balancer; make it longer than the slowest answer should take."
+                f"Find the time-out of {claims.seconds(median_s)} in {whose}; make it longer than the "
+                "slowest answer should take."
                 if clustered
                 else "Ask these clients why they left: users going away need no remedy, time-outs do."
             ),

@@ -172,7 +172,7 @@ def test_without_a_load_balancer_its_address_is_asked_for() -> None:
     traffic = Frontend()
     traffic.exchange(traffic.front, status=500)
     _, found = account(traffic, alb=())
-    assert "--alb" in found.unexplained[0].missing
+    assert "--alb (10.0.0.1, if that is it)" in found.unexplained[0].missing
 
 
 @pytest.mark.parametrize(

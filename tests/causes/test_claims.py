@@ -70,7 +70,7 @@ def test_the_count_is_left_to_the_verdict() -> None:
 def test_a_lone_opener_may_be_the_load_balancer_and_what_it_is_then() -> None:
     assert claims.doubt(frontend_connect_refused.CAUSE, ["10.0.1.10"]) == (
         " No load balancer was recognised, so 10.0.1.10 is taken for a client; if it is the load balancer, "
-        "this is backend-connect-refused: say --alb 10.0.1.10."
+        "this may be backend-connect-refused instead: say --alb 10.0.1.10."
     )
 
 

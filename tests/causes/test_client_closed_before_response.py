@@ -29,6 +29,17 @@ def test_waits_at_one_value_are_a_client_timeout() -> None:
     assert "time-out" in finding.title
 
 
+def test_where_no_load_balancer_is_known_the_time_out_is_nobodys_yet() -> None:
+    story = Story()
+    story.alb = ()
+    for n in range(3):
+        gave_up(story, 0.5, at_s=1.0 + n)
+    finding = story.only(client_closed_before_response)
+    assert finding.title.endswith("(median): a time-out")
+    assert "in whoever asked, a client or a load balancer" in finding.remedy[0]
+    assert "backend-response-timeout instead: say --alb 10.0.0.1" in finding.explanation
+
+
 def test_waits_of_all_lengths_are_people() -> None:
     story = Story()
     for n, wait_s in enumerate((0.5, 2.0, 7.0, 30.0)):
