@@ -13,6 +13,7 @@ import numpy as np
 from pcapdiag import tables as t
 from pcapdiag.analysis import Analysis
 from pcapdiag.columns import largest
+from pcapdiag.report.lengths import took_us
 from pcapdiag.report.listing import connection_state
 from pcapdiag.report.map import Failed, marked
 from pcapdiag.report.summary import row_numbers, span_ns
@@ -23,7 +24,7 @@ TEXT_SHOWN = 200
 
 EXCHANGE_COLUMNS = (
     "exchange", "leg", "connection", "client", "server", "start_us", "method", "target", "host", "status",
-    "request_bytes", "response_bytes", "request_end_us", "response_start_us", "response_end_us", "closed_us",
+    "request_bytes", "response_bytes", "request_end_us", "response_start_us", "response_end_us", "took_us",
     "file", "frame",
     "request_ended", "response_ended", "peer", "failed", "cause",
 )  # fmt: skip
@@ -96,7 +97,7 @@ def exchange_table(analysis: Analysis, failed: Failed) -> dict[str, Any]:
         part["request_body"].tolist(),
         part["response_body"].tolist(),
         *(or_none(part[name]) for name in ("request_end_us", "response_start_us", "response_end_us")),
-        closed_us(traffic, part).tolist(),
+        took_us(traffic, rows).tolist(),
         *files_and_frames(
             traffic, np.where(part["request_frame"] > 0, part["request_frame"], part["response_frame"])
         ),
@@ -171,16 +172,6 @@ def files_and_frames(traffic: Traffic, running: np.ndarray) -> tuple[list[int], 
     starts = np.array([info.first_frame for info in traffic.files] or [1])
     files = np.maximum(np.searchsorted(starts, running, side="right") - 1, 0)
     return files.tolist(), (running.astype("i8") - starts[files] + 1).tolist()
-
-
-def closed_us(traffic: Traffic, exchanges: np.ndarray) -> np.ndarray:
-    """When each exchange's connection was reset, closed or last seen, after the exchange began."""
-    on = exchanges["connection"]
-    closed_ns = traffic.connections["last_ns"][on]
-    for name in ("client_fin_ns", "server_fin_ns", "rst_ns"):
-        ended_ns = traffic.connections[name][on]
-        closed_ns = np.where(ended_ns > exchanges["start_ns"], ended_ns, closed_ns)
-    return (closed_ns - exchanges["start_ns"]) // 1000
 
 
 def or_none(times_us: np.ndarray) -> list[int | None]:

@@ -19,6 +19,7 @@ from pcapdiag import tables as t
 from pcapdiag.causes import endings, outcome
 from pcapdiag.causes.account import failed_rows
 from pcapdiag.causes.cause import Finding, Severity
+from pcapdiag.report import lengths
 from pcapdiag.report.summary import client_leg, duration_text, row_numbers
 from pcapdiag.traffic import Traffic
 
@@ -132,15 +133,17 @@ def _measured(traffic: Traffic, rows: np.ndarray) -> Iterator[tuple[int, Spent]]
         ((traffic.leg == t.LEG_BACKEND) & (traffic.connections["protocol"] == t.PROTOCOL_HTTP)).any()
     )
     unseen = outcome.connecting_meanwhile(traffic, rows) if in_clear else np.ones(len(rows), "?")
-    for place, row in enumerate(rows.tolist()):
-        whole_us = max(_whole_us(traffic, row), _tail_us(traffic, row))
+    took = lengths.took_us(traffic, rows).tolist()
+    inner = np.unique(np.array([exchange for own in served.values() for exchange in own], "i8"))
+    ended = dict(zip(inner.tolist(), lengths.ended_us(traffic, inner).tolist(), strict=True))
+    for place, (row, whole_us) in enumerate(zip(rows.tolist(), took, strict=True)):
         known = row in served or row in bare or not unseen[place]
         rest = {t.LEG_FRONTEND: "alb" if known else "alb_and_backend"}.get(
             int(traffic.exchange_leg[row]), "backend_thinking"
         )
         stretches = [
             *_own(traffic, row, whole_us),
-            *(s for exchange in served.get(row, ()) for s in _backend(traffic, row, exchange, whole_us)),
+            *(s for one in served.get(row, ()) for s in _backend(traffic, row, one, ended[one])),
             *_connects(traffic, row, bare.get(row, []), whole_us),
             *pauses.get(row, ()),
         ]
@@ -184,40 +187,6 @@ def mean(spent: Spent, us: int) -> str:
 # --- what went on, and when --------------------------------------------------------------------------
 
 
-def _ended_us(traffic: Traffic, row: int) -> int:
-    """When the last of the answer came, or what ended the exchange without it, after it began."""
-    exchange = traffic.exchanges[row]
-    if exchange["response_end_us"] != t.NEVER:
-        return int(exchange["response_end_us"])
-    closed_ns = int(endings.close_ns(traffic, np.array([row]))[0])
-    began_ns = int(exchange["start_ns"])
-    if closed_ns <= began_ns:
-        closed_ns = int(traffic.connections["last_ns"][exchange["connection"]])
-    return max(0, (closed_ns - began_ns) // 1000)
-
-
-def _whole_us(traffic: Traffic, row: int) -> int:
-    exchange = traffic.exchanges[row]
-    known = [
-        int(exchange[name]) for name in ("request_end_us", "response_start_us") if exchange[name] != t.NEVER
-    ]
-    return max([_ended_us(traffic, row), *known])
-
-
-def _tail_us(traffic: Traffic, row: int) -> int:
-    """Until when bytes of the answer, sent before, had to be sent again; 0 where none had."""
-    exchange = traffic.exchanges[row]
-    connection = int(exchange["connection"])
-    if exchange["response_end_us"] == t.NEVER or exchange["next"] != t.NONE:
-        return 0
-    trouble = traffic.trouble_of.get((connection, 1))
-    if trouble is None or not trouble["retransmitted"]:
-        return 0
-    events = traffic.events_of(connection)
-    again_ns = events["time_ns"][(events["kind"] == t.EVENT_RETRANSMISSION) & (events["direction"] == 1)]
-    return int((again_ns.max(initial=0) - exchange["start_ns"]) // 1000)
-
-
 def _sent_us(traffic: Traffic, row: int, ended_us: int) -> int:
     """When the last byte of the request had come; of one cut short, when the exchange ended."""
     exchange = traffic.exchanges[row]
@@ -251,7 +220,7 @@ def _holes(traffic: Traffic, row: int, direction: int) -> bool:
     return trouble is not None and bool(trouble["hole_bytes"]) and ended != t.END_COMPLETE
 
 
-def _backend(traffic: Traffic, row: int, exchange: int, whole_us: int) -> Iterator[Stretch]:
+def _backend(traffic: Traffic, row: int, exchange: int, ended_us: int) -> Iterator[Stretch]:
     """What a backend exchange of the request was doing, in the request's time."""
     at_us = _after(traffic, row, int(traffic.exchanges["start_ns"][exchange]), exchange)
     inner = traffic.exchanges[exchange]
@@ -264,8 +233,8 @@ def _backend(traffic: Traffic, row: int, exchange: int, whole_us: int) -> Iterat
                 opened_us,
                 min(at_us, opened_us + _handshake_us(traffic, connection, at_us - opened_us)),
             )
-    ended_us = at_us + _ended_us(traffic, exchange)
-    sent_us = at_us + _sent_us(traffic, exchange, ended_us - at_us)
+    sent_us = at_us + _sent_us(traffic, exchange, ended_us)
+    ended_us += at_us
     yield "backend_upload", at_us, sent_us
     if inner["response_start_us"] == t.NEVER:
         yield "loss_stalls" if _holes(traffic, exchange, 1) else "backend_thinking", sent_us, ended_us

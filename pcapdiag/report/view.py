@@ -46,14 +46,8 @@ def spent_by_waterfall(traffic: Traffic, table: dict[str, Any], findings: list[F
     """Where the time of each request went that the page may draw a waterfall of."""
     at = {name: place for place, name in enumerate(table["columns"])}
     near = [row for row in table["rows"] if row[at["leg"]] == t.LEG_FRONTEND] or table["rows"]
-    slow = sorted((row for row in near if not row[at["failed"]]), key=lambda row: -took_us(row, at))
+    slow = sorted((row for row in near if not row[at["failed"]]), key=lambda row: -row[at["took_us"]])
     drawn = [row for row in near if row[at["failed"]]][:WATERFALLS] + slow[:WATERFALLS]
     rows = np.array([row[at["exchange"]] for row in drawn], "i8")
     measure(traffic, findings, rows)
     return {row: in_words(time) for row, time in of_requests(traffic, rows).items() if time.whole_us}
-
-
-def took_us(row: list[Any], at: dict[str, int]) -> int:
-    """How long an exchange took: as times.js has it."""
-    ended_us = row[at["closed_us"]] if row[at["response_end_us"]] is None else row[at["response_end_us"]]
-    return max(ended_us, row[at["response_start_us"]] or 0, row[at["request_end_us"]] or 0)

@@ -20,7 +20,6 @@
   ];
 
   const frame = (row) => (p.report.capture.files.length > 1 ? `${row.file + 1}/${row.frame}` : String(row.frame));
-  const took = (row) => times.lengthOf(row);
   const waited = times.waitOf;
 
   const exchanges = p.table({
@@ -37,7 +36,7 @@
       { title: "Status", value: (row) => row.status, cell: (row) => times.statusOf(row) },
       { title: "Cause", value: (row) => row.cause },
       { title: "Waited", right: true, value: waited, cell: (row) => duration(waited(row)) },
-      { title: "Took", right: true, value: took, cell: (row) => duration(took(row)) },
+      { title: "Took", right: true, value: (row) => row.took_us, cell: (row) => duration(row.took_us) },
       { title: "Sent", right: true, value: (row) => row.request_bytes, cell: (row) => bytes(row.request_bytes) },
       { title: "Received", right: true, value: (row) => row.response_bytes, cell: (row) => bytes(row.response_bytes) },
       { title: "Ended", value: (row) => ended(row) },

@@ -43,7 +43,6 @@
 
   const rows = p.objects(p.view.exchanges);
   const byNumber = new Map(rows.map((row) => [row.exchange, row]));
-  const lengthOf = (row) => Math.max(row.response_end_us ?? row.closed_us, row.response_start_us ?? 0, row.request_end_us ?? 0);
 
   // From the request's last byte to its answer's first; 0 where the answer began before the request's end.
   const waitOf = (row) => (row.response_start_us === null || row.request_end_us === null ? null : Math.max(0, row.response_start_us - row.request_end_us));
@@ -51,7 +50,7 @@
   // A request's bars: sending it, waiting for the answer, the answer; below them the same on the backend leg.
   function bars(row, scale, width, y, shift) {
     const x = (us) => ((us + shift) / scale) * width;
-    const end = lengthOf(row);
+    const end = row.took_us;
     const parts = [["light", 0, row.request_end_us ?? end, "request"]];
     if (row.request_end_us !== null && waitOf(row) !== 0) parts.push(["wait", row.request_end_us, row.response_start_us ?? end, "waiting"]);
     if (row.response_start_us !== null) parts.push(["", row.response_start_us, end, "response"]);
@@ -74,7 +73,7 @@
     const parts = [];
     if (row.request_end_us) parts.push(`request ${duration(row.request_end_us)}`);
     if (row.request_end_us !== null && row.response_start_us !== null) parts.push(`waiting ${duration(waitOf(row))}`);
-    if (row.response_start_us !== null && row.response_end_us !== null) parts.push(`response ${duration(row.response_end_us - row.response_start_us)}`);
+    if (row.response_start_us !== null && row.response_end_us !== null) parts.push(`response ${duration(row.took_us - row.response_start_us)}`);
     return parts.join(", ") || "no answer";
   }
 
@@ -83,12 +82,12 @@
   function waterfalls() {
     const near = rows.some((row) => row.leg === 1) ? rows.filter((row) => row.leg === 1) : rows;
     const failed = near.filter((row) => row.failed).slice(0, SHOWN);
-    const slow = near.filter((row) => !row.failed).sort((a, b) => lengthOf(b) - lengthOf(a)).slice(0, SHOWN);
+    const slow = near.filter((row) => !row.failed).sort((a, b) => b.took_us - a.took_us).slice(0, SHOWN);
     const chosen = [...failed, ...slow];
     if (!chosen.length) return [html("p", { class: "quiet" }, "No exchange in this capture.")];
-    const scale = Math.max(...chosen.map(lengthOf), 1) * 1.02;
+    const scale = Math.max(...chosen.map((row) => row.took_us), 1) * 1.02;
     const line = (row) => html("tr", { class: row.failed && "failed" },
-      html("td", { class: "target" }, name(row)), html("td", {}, statusOf(row)), html("td", { class: "n" }, duration(lengthOf(row))),
+      html("td", { class: "target" }, name(row)), html("td", {}, statusOf(row)), html("td", { class: "n" }, duration(row.took_us)),
       html("td", {}, waterfall(row, scale), html("div", { class: "quiet" }, p.view.spent[row.exchange] ?? "")),
       html("td", { class: "quiet" }, row.peer === null ? "" : byNumber.get(row.peer)?.server ?? ""));
     const key = (kind, text) => html("span", {}, svg("svg", { width: 12, height: 10, "aria-hidden": "true" }, svg("rect", { class: `bar ${kind}`, width: 12, height: 10 })), ` ${text}`);
@@ -111,5 +110,5 @@
     : "";
   document.getElementById("times-servers").append(serverTable());
   document.getElementById("waterfall").append(...waterfalls());
-  p.times = { waterfall, lengthOf, waitOf, words, statusOf, byNumber };
+  p.times = { waterfall, waitOf, words, statusOf, byNumber };
 })(pcapdiag);
