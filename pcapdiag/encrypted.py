@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pcapdiag import tables as t
+from pcapdiag import words
 from pcapdiag.causes import hellos
 from pcapdiag.traffic import Traffic
 from pcapdiag.wirepacket import Span, in_order
@@ -38,7 +39,7 @@ class Encrypted:
     @property
     def note(self) -> str:
         """A sentence or two for the report."""
-        said = f"{self.connections:,} TLS connection{'s' if self.connections != 1 else ''}"
+        said = words.counted(self.connections, "TLS connection")
         seen = [*self.versions, *([f"for {_first(self.names)}"] if self.names else [])]
         said += f" ({', '.join(seen)})" if seen else ""
         said += f", alerts: {_first(self.alerts)}" if self.alerts else ""

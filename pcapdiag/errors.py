@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pcapdiag import words
+
 
 class PcapdiagError(Exception):
     """Something a user can act on. Exit code 2."""
@@ -15,7 +17,7 @@ class CaptureError(PcapdiagError):
         self.problem = problem
         self.offset = offset
         where = f" at byte {offset:,}" if offset is not None else ""
-        super().__init__(f"{path}: {problem}{where}")
+        super().__init__(f"{words.file_path(path)}: {problem}{where}")
 
 
 class NotBuiltError(PcapdiagError):

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from captures.lab.balancer import TimesRequests
+
 MODULES = Path("/usr/lib/apache2/modules")
 WANTED = "mpm_event authz_core slotmem_shm lbmethod_byrequests proxy proxy_balancer proxy_http reqtimeout"
 LOG = (
@@ -32,23 +34,16 @@ ProxyPreserveHost On
 
 
 @dataclass
-class Apache:
+class Apache(TimesRequests):
     """Apache's httpd: 503 when it cannot connect, and its own pages. It tries each server anew (retry=0)."""
 
-    pools: dict[str, list[str]]
-    listen: list[str]
-    idle_s: float = 15
-    request_timeout_s: float = 10
-    connect_timeout_s: float = 2.5
-    response_timeout_s: float = 3
     name: str = field(default="apache", init=False)
-    log: str = field(default="access.log", init=False)
 
     def command(self, folder: Path) -> list[str]:
         modules = "\n".join(f"LoadModule {name}_module {MODULES}/mod_{name}.so" for name in WANTED.split())
         config = HTTPD.format(
             folder=folder, modules=modules, log=LOG, listens="\n".join(f"Listen {a}" for a in self.listen),
-            idle_ms=round(self.idle_s * 1000), request_timeout=round(self.request_timeout_s),
+            request_timeout=round(self.request_timeout_s), **self.limits_ms(),
             balancers="\n".join(self._balancer(pool) for pool in sorted(self.pools, key=_last_is_site)),
         )  # fmt: skip
         path = folder / "httpd.conf"
@@ -57,16 +52,12 @@ class Apache:
 
     def _balancer(self, pool: str) -> str:
         options = (
-            f"connectiontimeout={round(self.connect_timeout_s * 1000)}ms "
+            f"connectiontimeout={self.limits_ms()['connect_timeout_ms']}ms "
             f"timeout={round(self.response_timeout_s)} retry=0 upgrade=websocket"
         )
         members = "\n".join(f"BalancerMember http://{server} {options}" for server in self.pools[pool])
         path = "/" if pool == "site" else f"/{pool}"
         return f"<Proxy balancer://{pool}>\n{members}\n</Proxy>\nProxyPass {path} balancer://{pool}{path}"
-
-    def logger(self, _folder: Path) -> list[str]:
-        """It writes its log itself."""
-        return []
 
 
 def _last_is_site(pool: str) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from captures.lab.apache import Apache
+from captures.lab.balancer import Balancer, TimesRequests
 from captures.lab.varnish import Varnish
 
 ALIBABA_LOG = (
@@ -47,15 +48,9 @@ NGINX_FORWARDING = (
 
 
 @dataclass
-class Nginx:
+class Nginx(TimesRequests):
     """nginx as Alibaba Cloud's ALB: its log fields, 499, 408, 414, and 400 for HTTP on the TLS port."""
 
-    pools: dict[str, list[str]]
-    listen: list[str]
-    idle_s: float = 15
-    request_timeout_s: float = 10
-    connect_timeout_s: float = 2.5
-    response_timeout_s: float = 3
     retry: str = "off"
     http: str = ""
     server: str = ""
@@ -64,7 +59,6 @@ class Nginx:
     # Whether requests are marked as forwarded.
     forwards: bool = True
     name: str = field(default="nginx", init=False)
-    log: str = field(default="access.log", init=False)
 
     def command(self, folder: Path) -> list[str]:
         upstreams = "\n".join(
@@ -80,21 +74,11 @@ class Nginx:
             folder=folder, log_format=ALIBABA_LOG, upstreams=upstreams, retry=self.retry, http=self.http,
             listens="\n".join(f"    listen {address};" for address in self.listen), locations=locations,
             server=self.server, forwarding=NGINX_FORWARDING if self.forwards else "",
-            idle_ms=_ms(self.idle_s), request_timeout_ms=_ms(self.request_timeout_s),
-            connect_timeout_ms=_ms(self.connect_timeout_s), response_timeout_ms=_ms(self.response_timeout_s),
+            **self.limits_ms(),
         )  # fmt: skip
         path = folder / "nginx.conf"
         path.write_text(config)
         return ["nginx", "-p", str(folder), "-c", str(path), "-e", str(folder / "start.log")]
-
-    def logger(self, _folder: Path) -> list[str]:
-        """It writes its log itself."""
-        return []
-
-
-def _ms(seconds: float) -> int:
-    """Neither load balancer reads fractions of a second."""
-    return round(seconds * 1000)
 
 
 HAPROXY = """
@@ -141,15 +125,9 @@ AWS_PAGES = {
 
 
 @dataclass
-class Haproxy:
+class Haproxy(TimesRequests):
     """HAProxy as AWS's ALB: its Server header and pages on answers of its own, its headers to the backend."""
 
-    pools: dict[str, list[str]]
-    listen: list[str]
-    idle_s: float = 15
-    request_timeout_s: float = 10
-    connect_timeout_s: float = 2.5
-    response_timeout_s: float = 3
     # HAProxy says 503 when it cannot connect; AWS says 502 when refused and 504 when nothing answers.
     connect_failure: int = 502
     retries: int = 0
@@ -176,9 +154,7 @@ class Haproxy:
             tuning=self.tuning, retries=self.retries, reuse=self.reuse, frontend=self.frontend, rules=rules,
             forwarding=HAPROXY_FORWARDING if self.forwards else "",
             backends=backends, listens="\n".join(f"  bind {address}" for address in self.listen),
-            connect_timeout_ms=_ms(self.connect_timeout_s), idle_ms=_ms(self.idle_s),
-            response_timeout_ms=_ms(self.response_timeout_s),
-            request_timeout_ms=_ms(self.request_timeout_s),
+            **self.limits_ms(),
             errorfiles="\n".join(f"  errorfile {c} {folder}/{self._page(c)}.http" for c in AWS_PAGES),
         )  # fmt: skip
         for code, reason in AWS_PAGES.items():
@@ -186,10 +162,6 @@ class Haproxy:
         path = folder / "haproxy.cfg"
         path.write_text(config)
         return ["haproxy", "-db", "-f", str(path)]
-
-    def logger(self, _folder: Path) -> list[str]:
-        """It writes its log itself."""
-        return []
 
     def _page(self, code: int) -> int:
         return self.connect_failure if code == 503 else code
@@ -205,7 +177,6 @@ def aws_page(reason: str) -> bytes:
     return f"HTTP/1.1 {reason}\r\n{fields}Connection: close\r\n\r\n{body}".encode()
 
 
-Balancer = Nginx | Haproxy | Apache | Varnish
 BALANCERS: dict[str, type[Balancer]] = {
     "nginx": Nginx,
     "haproxy": Haproxy,

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from captures.lab.balancer import Balancer
+
 LOG = (
     '{"time":"%{%Y-%m-%dT%H:%M:%S%z}t","client_ip":"%h","request":"%r","status":%s,'
     '"handling":"%{Varnish:handling}x","request_time_us":%D,"body_bytes_sent":%O}'
@@ -10,17 +12,11 @@ LOG = (
 
 
 @dataclass
-class Varnish:
+class Varnish(Balancer):
     """Varnish: 503 of its own for whatever fails behind it, and a pause before it tries that server again."""
 
-    pools: dict[str, list[str]]
-    listen: list[str]
-    idle_s: float = 15
-    connect_timeout_s: float = 2.5
-    response_timeout_s: float = 3
     caches: bool = False
     name: str = field(default="varnish", init=False)
-    log: str = field(default="access.log", init=False)
 
     def command(self, folder: Path) -> list[str]:
         servers = {

@@ -144,9 +144,7 @@ class CaptureFile:
     def _open(self, window_bytes: int) -> tuple[str, Raw, Reader]:
         raw = self._source.open()
         try:
-            compression, reader = open_reader(
-                "standard input" if self.path == "-" else self.path, raw, window_bytes
-            )
+            compression, reader = open_reader(self.path, raw, window_bytes)
             return compression, raw, reader
         except BaseException:
             raw.close()

@@ -30,7 +30,7 @@ class _Surveyed(NamedTuple):
 def open_captures(paths: Sequence[str | os.PathLike[str] | BinaryIO]) -> list[CaptureFile]:
     """Open every file; sort by vantage point (in the order given), within one by time."""
     if sum(isinstance(path, str) and path == "-" for path in paths) > 1:
-        raise CaptureError("standard input", "is given twice")
+        raise CaptureError("-", "is given twice")
     files = [CaptureFile(path) for path in paths]
     if len(files) < 2:
         return files

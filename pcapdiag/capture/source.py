@@ -83,9 +83,9 @@ def why(error: Exception) -> str:
 
 def _standard_input() -> Source:
     if sys.stdin is None or sys.stdin.closed:
-        raise CaptureError("standard input", "is closed")
+        raise CaptureError("-", "is closed")
     if sys.stdin.isatty():
-        raise CaptureError("standard input", "is a terminal: pipe a capture into it")
+        raise CaptureError("-", "is a terminal: pipe a capture into it")
     return _stream_source("-", sys.stdin.buffer)
 
 

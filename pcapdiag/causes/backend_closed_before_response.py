@@ -25,6 +25,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pcapdiag import tables as t
+from pcapdiag import words
 from pcapdiag.causes import claims, endings, outcome
 from pcapdiag.causes.cause import Cause, Finding, Severity
 from pcapdiag.profiles import Profile
@@ -65,7 +66,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         t.LEG_BACKEND,
         title=(
             f"{claims.of_requests(traffic, t.LEG_BACKEND)} got no answer: {claims.who(names)} closed "
-            f"{claims.seconds(float(np.median(after_s)))} after the request (median)"
+            f"{words.seconds(float(np.median(after_s)))} after the request (median)"
             + ("; the load balancer tried again, none failed" if severity else "")
         ),
         explanation=(

@@ -24,6 +24,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pcapdiag import tables as t
+from pcapdiag import words
 from pcapdiag.causes import attempts, claims, holding, outcome
 from pcapdiag.causes.cause import Cause, Finding, Severity
 from pcapdiag.profiles import Profile
@@ -52,7 +53,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     by_rst = int(((traffic.connections["flags"][connections] & t.CONN_REFUSED) != 0).sum())
     names = claims.peers(traffic, connections, t.LEG_BACKEND)
     icmp = "" if by_rst == len(connections) else f", {len(connections) - by_rst} of them by ICMP unreachable"
-    tried = f"refused {claims.plural(len(connections), 'connection')}{icmp}"
+    tried = f"refused {words.counted(len(connections), 'connection')}{icmp}"
     yield claims.finding(
         traffic,
         CAUSE,

@@ -25,6 +25,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pcapdiag import tables as t
+from pcapdiag import words
 from pcapdiag.causes import attempts, backlog, claims, holding, outcome
 from pcapdiag.causes.cause import Cause, Finding, Severity
 from pcapdiag.profiles import Profile
@@ -60,20 +61,20 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     names = claims.peers(traffic, connections, t.LEG_BACKEND)
     waited_s = claims.median(waits_s)
     limit_s = profile.backend_connect_timeout_s
-    yard = f" ({profile.title}: {claims.seconds(limit_s)})" if limit_s is not None else ""
+    yard = f" ({profile.title}: {words.seconds(limit_s)})" if limit_s is not None else ""
     yield claims.finding(
         traffic,
         CAUSE,
         t.LEG_BACKEND,
         title=(
-            f"{claims.who(names)} did not answer {claims.plural(int(rows['syns'].sum()), 'SYN')} of "
-            f"{claims.plural(len(connections), 'connection')}; the load balancer gave up after "
-            f"{claims.seconds(waited_s)}{yard}: " + claims.what_failed(failed)
+            f"{claims.who(names)} did not answer {words.counted(int(rows['syns'].sum()), 'SYN')} of "
+            f"{words.counted(len(connections), 'connection')}; the load balancer gave up after "
+            f"{words.seconds(waited_s)}{yard}: " + claims.what_failed(failed)
         ),
         explanation=(
             "The load balancer repeated its SYN and never got a handshake done."
             + (
-                f" The backend did send SYN-ACKs on {claims.plural(answered, 'connection')}: they do not "
+                f" The backend did send SYN-ACKs on {words.counted(answered, 'connection')}: they do not "
                 "get back to the load balancer."
                 if answered
                 else ""

@@ -28,6 +28,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pcapdiag import tables as t
+from pcapdiag import words
 from pcapdiag.causes import claims, endings, outcome
 from pcapdiag.causes.cause import Cause, Finding, Severity
 from pcapdiag.profiles import Profile
@@ -61,7 +62,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         t.LEG_BACKEND,
         title=(
             f"{claims.of_requests(traffic, t.LEG_BACKEND)} met an RST from {claims.who(names)}, "
-            f"{claims.seconds(float(np.median(after_s)))} after the request (median)"
+            f"{words.seconds(float(np.median(after_s)))} after the request (median)"
             + (": the load balancer tried again, none failed" if severity else "")
         ),
         explanation=(

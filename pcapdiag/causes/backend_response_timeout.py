@@ -28,6 +28,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pcapdiag import tables as t
+from pcapdiag import words
 from pcapdiag.causes import claims, endings, losses, outcome
 from pcapdiag.causes.cause import Cause, Finding, Severity
 from pcapdiag.profiles import Profile
@@ -66,13 +67,13 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     waits_s = endings.wait_s(traffic, rows)
     waited_s = claims.median(waits_s)
     limit_s = profile.backend_response_timeout_s
-    yard = f" ({profile.title}: {claims.seconds(limit_s)} by default)" if limit_s is not None else ""
+    yard = f" ({profile.title}: {words.seconds(limit_s)} by default)" if limit_s is not None else ""
     names = claims.involved(traffic, rows, t.LEG_BACKEND)
     frontend_seen = bool((traffic.peer[rows] != t.NONE).any())
     unsure = _why_unsure(traffic, rows, waits_s, limit_s)
-    gave_up = f"closed after {claims.seconds(waited_s)}: its time-out, or its clients'"
+    gave_up = f"closed after {words.seconds(waited_s)}: its time-out, or its clients'"
     if not unsure:
-        gave_up = f"gave up after {claims.seconds(waited_s)}{yard}"
+        gave_up = f"gave up after {words.seconds(waited_s)}{yard}"
     yield claims.finding(
         traffic,
         CAUSE,
@@ -120,8 +121,8 @@ def _why_unsure(traffic: Traffic, rows: np.ndarray, waits_s: np.ndarray, limit_s
         return ""
     longest_s = _longest_answered_s(traffic, rows)
     if longest_s > CLEARLY * waits_s.max():
-        return f"the load balancer waited longer for another answer ({claims.seconds(longest_s)})"
-    return f"only {claims.plural(len(rows), 'wait')} were alike" if len(rows) < FEWEST_ALIKE else ""
+        return f"the load balancer waited longer for another answer ({words.seconds(longest_s)})"
+    return f"only {words.counted(len(rows), 'wait')} were alike" if len(rows) < FEWEST_ALIKE else ""
 
 
 def _longest_answered_s(traffic: Traffic, rows: np.ndarray) -> float:

@@ -31,6 +31,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pcapdiag import tables as t
+from pcapdiag import words
 from pcapdiag.causes import claims, endings, hellos, outcome, reading
 from pcapdiag.causes.cause import Cause, Finding, Severity
 from pcapdiag.profiles import Profile
@@ -87,7 +88,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
             f"{ways.most_common(1)[0][0]} ({{count}} failed)"
         ),
         explanation=(
-            f"{claims.plural(len(rows), 'connection')} ended within the TLS handshake: "
+            f"{words.counted(len(rows), 'connection')} ended within the TLS handshake: "
             + "; ".join(f"{way} ({n:,})" for way, n in ways.most_common())
             + "."
             + (f" The load balancer offered {offered}" if offered else "")

@@ -24,6 +24,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pcapdiag import tables as t
+from pcapdiag import words
 from pcapdiag.causes import claims
 from pcapdiag.causes.cause import Cause, Finding, Severity
 from pcapdiag.profiles import Profile
@@ -57,12 +58,12 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         CAUSE,
         t.LEG_BACKEND,
         title=(
-            f"{claims.who(names)} stopped reading for up to {claims.seconds(longest_s)} (a warning from "
-            f"{claims.seconds(profile.zero_window_s)}): {claims.of_requests(traffic, t.LEG_BACKEND)} stood "
+            f"{claims.who(names)} stopped reading for up to {words.seconds(longest_s)} (a warning from "
+            f"{words.seconds(profile.zero_window_s)}): {claims.of_requests(traffic, t.LEG_BACKEND)} stood "
             "still"
         ),
         explanation=(
-            f"On {claims.plural(len(chosen), 'connection')} the backend announced a window of zero while "
+            f"On {words.counted(len(chosen), 'connection')} the backend announced a window of zero while "
             "more of a request was to be sent: its application did not read."
         ),
         remedy=(

@@ -28,6 +28,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pcapdiag import tables as t
+from pcapdiag import words
 from pcapdiag.causes import backlog, claims, endings, outcome
 from pcapdiag.causes.cause import Cause, Finding, Severity
 from pcapdiag.profiles import Profile
@@ -74,18 +75,28 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     if not len(exchanges) and (failed.severity or not len(failed.connections)):
         exchanges, severity = rows, Severity.WARNING
     names = claims.peers(traffic, connections, t.LEG_BACKEND)
+    ways = (
+        (len(unanswered), "{} got no answer to any SYN"),
+        (len(late), "{} got one to a repeated SYN only"),
+        (
+            len(in_limbo),
+            "{} had a handshake that was done for the load balancer but not for the server (it repeated its "
+            "SYN-ACK and acknowledged no request)",
+        ),
+        (len(aborted), "{} met an RST right after the handshake"),
+    )
     yield claims.finding(
         traffic,
         CAUSE,
         t.LEG_BACKEND,
         title=(
             f"The listen queue of {claims.who(names)} was full for "
-            f"{claims.plural(len(connections), 'new connection')} "
+            f"{words.counted(len(connections), 'new connection')} "
             "while others on that port were served: "
             + ("no request failed by it" if severity else "{count} failed")
         ),
         explanation=(
-            f"Of these connections, {_how(len(unanswered), len(late), len(in_limbo), len(aborted))}. "
+            f"Of these connections, {words.happened(ways)}. "
             "The same address and port served other connections meanwhile."
         ),
         remedy=(
@@ -114,18 +125,3 @@ def _requests(traffic: Traffic, connections: np.ndarray) -> tuple[np.ndarray, np
     """The connections without an exchange, and the first exchanges of the others."""
     first = traffic.connections["first_exchange"][connections]
     return connections[first == t.NONE], first[first != t.NONE].astype("i8")
-
-
-def _how(unanswered: int, late: int, in_limbo: int, aborted: int) -> str:
-    """What became of the connections, as far as it happened."""
-    ways = (
-        (unanswered, "got no answer to any SYN"),
-        (late, "got one to a repeated SYN only"),
-        (
-            in_limbo,
-            "had a handshake that was done for the load balancer but not for the server (it repeated its "
-            "SYN-ACK and acknowledged no request)",
-        ),
-        (aborted, "met an RST right after the handshake"),
-    )
-    return claims.listed([f"{count:,} {what}" for count, what in ways if count])

@@ -20,7 +20,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pcapdiag.causes import capturing, claims
+from pcapdiag import words
+from pcapdiag.causes import capturing
 from pcapdiag.causes.cause import Cause, Finding, Severity
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
@@ -39,13 +40,13 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     if not off:
         return
     (frontend, backend), (offset_s, error_s) = max(off.items(), key=lambda item: abs(item[1][0]))
-    names = {file.vantage: capturing.file_name(file.path) for file in reversed(traffic.files)}
+    names = {file.vantage: words.file_name(file.path) for file in reversed(traffic.files)}
     direction = "ahead of" if offset_s > 0 else "behind"
     yield capturing.finding(
         CAUSE,
         title=(
-            f"The clock of {names.get(backend, 'one file')} is {claims.seconds(abs(offset_s))} {direction} "
-            f"that of {names.get(frontend, 'the other')} (± {claims.seconds(error_s)}): taken into account"
+            f"The clock of {names.get(backend, 'one file')} is {words.seconds(abs(offset_s))} {direction} "
+            f"that of {names.get(frontend, 'the other')} (± {words.seconds(error_s)}): taken into account"
         ),
         explanation="Estimated from requests seen in both files, and used where times of both are compared.",
         remedy=("Nothing needs doing here. Let both hosts keep time by NTP before the next capture.",),

@@ -23,7 +23,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from pcapdiag import tables as t
-from pcapdiag.causes import capturing, claims
+from pcapdiag import words
+from pcapdiag.causes import capturing
 from pcapdiag.causes.cause import Cause, Finding, Severity
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
@@ -46,7 +47,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         title=(
             f"{packets:,} of {total:,} packets were captured in part"
             + (f" (snaplen {snaplen:,} bytes)" if snaplen else "")
-            + f": HTTP bytes of {claims.plural(connections, 'connection')} are missing"
+            + f": HTTP bytes of {words.counted(connections, 'connection')} are missing"
         ),
         explanation=(
             "TCP is analysed as ever. Requests and responses whose start lines or fields lie beyond the "

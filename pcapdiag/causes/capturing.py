@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import PurePath
 
+from pcapdiag import words
 from pcapdiag.causes.cause import Cause, Evidence, Finding, Severity
 from pcapdiag.causes.claims import Facts
 
@@ -34,10 +34,5 @@ def finding(
 
 def files(paths: Sequence[str]) -> str:
     """``a.pcap``, or ``a.pcap and 2 other files``; the folders are named where the files are listed."""
-    others = len(paths) - 1
-    first = file_name(paths[0])
-    return first if not others else f"{first} and {others} other file{'s' if others > 1 else ''}"
-
-
-def file_name(path: str) -> str:
-    return "standard input" if path == "-" else PurePath(path).name
+    first, others = words.file_name(paths[0]), len(paths) - 1
+    return f"{first} and {words.counted(others, 'other file')}" if others else first

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from pcapdiag import tables as t
+from pcapdiag import words
 from pcapdiag.causes import endings, evidence, outcome
 from pcapdiag.causes.cause import Cause, Evidence, Finding, Severity
 from pcapdiag.traffic import Traffic, endpoint
@@ -134,7 +135,7 @@ def of_requests(traffic: Traffic, leg: int) -> str:
     total = int(np.count_nonzero(endings.on_leg(traffic, leg)))
     if not total:
         return "{count} of the connections"
-    return f"{{count}} of {total:,} request{'s' if total != 1 else ''}"
+    return f"{{count}} of {words.counted(total, 'request')}"
 
 
 def involved(traffic: Traffic, exchanges: np.ndarray, leg: int) -> tuple[str, ...]:
@@ -150,29 +151,11 @@ def answers(statuses: dict[str, int]) -> str:
     return f" with {' or '.join(codes)}"
 
 
-def plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
-def listed(parts: Sequence[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
-    return " and ".join(part for part in (", ".join(parts[:-1]), *parts[-1:]) if part)
-
-
 def first_reason(reasons: Sequence[str]) -> str:
     """``: the first``, and how many more there are."""
     if len(reasons) < 2:
         return f": {reasons[0]}" if reasons else ""
     return f" for {len(reasons)} reasons, first: {reasons[0]}"
-
-
-def seconds(value: float) -> str:
-    """A time as a reader wants it: ``350 ms``, ``5.0 s``, ``60 s``."""
-    if value < 0.0005:
-        return f"{value * 1e6:.0f} µs"
-    if value < 1:
-        return f"{value * 1000:.0f} ms"
-    return f"{value:.1f} s" if value < 60 or value % 1 else f"{value:.0f} s"
 
 
 def median(values: np.ndarray) -> float:

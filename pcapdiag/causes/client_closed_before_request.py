@@ -27,6 +27,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pcapdiag import tables as t
+from pcapdiag import words
 from pcapdiag.causes import claims, endings
 from pcapdiag.causes.cause import Cause, Finding, Severity
 from pcapdiag.profiles import Profile
@@ -72,7 +73,7 @@ def _broken_off(traffic: Traffic, rows: np.ndarray) -> Finding:
         t.LEG_FRONTEND,
         title=(
             f"{claims.of_requests(traffic, t.LEG_FRONTEND)} broke off: {claims.who(names, 'clients')} closed "
-            f"{claims.seconds(float(np.median(lasted_s)))} into a request not yet whole (median)"
+            f"{words.seconds(float(np.median(lasted_s)))} into a request not yet whole (median)"
         ),
         explanation=(
             f"The client's FIN or RST came before the end of its request: {in_head} in the head, "

@@ -29,6 +29,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pcapdiag import tables as t
+from pcapdiag import words
 from pcapdiag.causes import claims, endings, losses, outcome, reading
 from pcapdiag.causes.cause import Cause, Finding, Severity
 from pcapdiag.profiles import Profile
@@ -67,7 +68,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     reason = max(reasons, key=lambda r: reasons[r])
     names = claims.involved(traffic, rows, t.LEG_FRONTEND)
     median_s = float(np.median(waits_s))
-    ends = [claims.seconds(float(wait_s)) for wait_s in (waits_s.min(), waits_s.max())]
+    ends = [words.seconds(float(wait_s)) for wait_s in (waits_s.min(), waits_s.max())]
     spread = " to ".join(dict.fromkeys(ends))
     whose = "the client, or in a proxy before the load balancer"
     if not traffic.alb:
@@ -79,7 +80,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         title=(
             f"{claims.of_requests(traffic, t.LEG_FRONTEND)} had no whole answer when "
             f"{claims.who(names, 'clients')} "
-            f"closed, {claims.seconds(median_s)} after the request (median)"
+            f"closed, {words.seconds(median_s)} after the request (median)"
             + ((": a client time-out" if traffic.alb else ": a time-out") if clustered else "")
         ),
         explanation=(
@@ -90,7 +91,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         ),
         remedy=(
             (
-                f"Find the time-out of {claims.seconds(median_s)} in {whose}; make it longer than the "
+                f"Find the time-out of {words.seconds(median_s)} in {whose}; make it longer than the "
                 "slowest answer should take."
                 if clustered
                 else "Ask these clients why they left: users going away need no remedy, time-outs do."

@@ -23,6 +23,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pcapdiag import tables as t
+from pcapdiag import words
 from pcapdiag.causes import attempts, claims, nodes
 from pcapdiag.causes.cause import Cause, Finding, Severity
 from pcapdiag.profiles import Profile
@@ -58,7 +59,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         t.LEG_FRONTEND,
         title=(
             f"{{count}} connection attempt{'s' if len(rows) > 1 else ''} of {claims.who(names, 'clients')} "
-            f"to {listener} got no answer to {claims.plural(syns, 'SYN')}"
+            f"to {listener} got no answer to {words.counted(syns, 'SYN')}"
         ),
         explanation="The SYNs were repeated and nothing came back, no RST and no ICMP message.",
         remedy=(

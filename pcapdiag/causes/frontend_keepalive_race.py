@@ -25,6 +25,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pcapdiag import tables as t
+from pcapdiag import words
 from pcapdiag.causes import claims, endings
 from pcapdiag.causes.cause import Cause, Finding, Severity
 from pcapdiag.profiles import Profile
@@ -54,8 +55,8 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     timeout_s = claims.median(endings.idle_close_s(traffic, rows))
     names = claims.involved(traffic, rows, t.LEG_FRONTEND)
     limit_s = profile.frontend_idle_timeout_s
-    measured = f" after {claims.seconds(timeout_s)} idle" if timeout_s else ""
-    yard = f" ({profile.title}: {claims.seconds(limit_s)} by default)" if limit_s is not None else ""
+    measured = f" after {words.seconds(timeout_s)} idle" if timeout_s else ""
+    yard = f" ({profile.title}: {words.seconds(limit_s)} by default)" if limit_s is not None else ""
     yield claims.finding(
         traffic,
         CAUSE,
@@ -72,7 +73,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         ),
         remedy=(
             "Let the clients' pools drop idle connections sooner than the load balancer does"
-            + (f" ({claims.seconds(timeout_s)})" if timeout_s else "")
+            + (f" ({words.seconds(timeout_s)})" if timeout_s else "")
             + ", or raise its idle time-out.",
             "Let clients try again, on a new connection, what is safe to repeat.",
         ),

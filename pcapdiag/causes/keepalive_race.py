@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pcapdiag import tables as t
+from pcapdiag import words
 from pcapdiag.causes import claims, endings, outcome
 from pcapdiag.causes.cause import Cause, Finding, Severity
 from pcapdiag.profiles import Profile, software_with_idle_timeout
@@ -61,12 +62,12 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     measured = f"{claims.who(names)} closed idle connections"
     if timeout_s:
         facts["backend_idle_timeout_s"] = timeout_s
-        measured += f" after {claims.seconds(timeout_s)}"
+        measured += f" after {words.seconds(timeout_s)}"
         if software := software_with_idle_timeout(timeout_s):
             facts["servers_with_that_default"] = list(software)
     if alb_s is not None:
         facts["alb_idle_timeout_s"] = alb_s
-        measured += f"; {profile.title} keeps them {claims.seconds(alb_s)}"
+        measured += f"; {profile.title} keeps them {words.seconds(alb_s)}"
     yield claims.finding(
         traffic,
         CAUSE,
@@ -81,7 +82,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         ),
         remedy=(
             "Make the backend's idle (keep-alive) time-out longer than the load balancer's"
-            + (f" {claims.seconds(alb_s)}" if alb_s is not None else "")
+            + (f" {words.seconds(alb_s)}" if alb_s is not None else "")
             + ": Node.js keepAliveTimeout, gunicorn --keep-alive, nginx and Apache keepalive_timeout / "
             "KeepAliveTimeout.",
             "Lift the backend's cap on requests a connection, if it has one.",

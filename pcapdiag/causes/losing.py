@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from pcapdiag import tables as t
+from pcapdiag import words
 from pcapdiag.causes import backlog, claims, endings, losses, outcome
 from pcapdiag.causes.cause import Cause, Finding, Severity
 from pcapdiag.profiles import Profile
@@ -47,7 +48,7 @@ def find(
         ),
         explanation=(
             f"{_sent_again(leg, found.lost)}; the connections stood still for "
-            f"{claims.seconds(found.stall_s)} in all. Spurious repeats, keep-alives, probes and "
+            f"{words.seconds(found.stall_s)} in all. Spurious repeats, keep-alives, probes and "
             "reordering are not counted."
         ),
         remedy=remedy,
@@ -72,5 +73,5 @@ def _sent_again(leg: int, lost: Sequence[int]) -> str:
     """``6 segments to the client were sent again``, for each way on which something was lost."""
     ends = ("backend", "load balancer") if leg == t.LEG_BACKEND else ("load balancer", "client")
     ways = zip(lost, ends, strict=True)
-    said = [f"{claims.plural(count, 'segment')} to the {end}" for count, end in ways if count]
-    return f"{claims.listed(said) or 'none'} {'was' if sum(lost) == 1 else 'were'} sent again"
+    said = [f"{words.counted(count, 'segment')} to the {end}" for count, end in ways if count]
+    return f"{words.listed(said) or 'none'} {'was' if sum(lost) == 1 else 'were'} sent again"

@@ -29,6 +29,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pcapdiag import tables as t
+from pcapdiag import words
 from pcapdiag.causes import claims, endings, evidence, outcome, paths
 from pcapdiag.causes.cause import Cause, Finding, Severity
 from pcapdiag.profiles import Profile
@@ -104,7 +105,7 @@ def _on_leg(traffic: Traffic, leg: int, holes: paths.Blackholes, chosen: np.ndar
             f"arrive{passes}"
         ),
         explanation=(
-            f"On {claims.plural(len(connections), 'connection')} segments of {lost:,} bytes and more were "
+            f"On {words.counted(len(connections), 'connection')} segments of {lost:,} bytes and more were "
             f"sent again and again, or left a hole that was never filled{passes.replace(',', ';', 1)} "
             "between the same addresses: what is lost depends on size."
             + (f" A router said that the path's MTU is {mtu:,} bytes." if mtu else "")

@@ -27,6 +27,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pcapdiag import tables as t
+from pcapdiag import words
 from pcapdiag.causes import claims, endings, own_answers
 from pcapdiag.causes.cause import Cause, Finding, Severity
 from pcapdiag.profiles import Profile
@@ -72,7 +73,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
             "balancer itself, which asked no backend"
         ),
         explanation=(
-            f"The answers came within {claims.seconds(longest_s)}, and the backend leg shows neither a "
+            f"The answers came within {words.seconds(longest_s)}, and the backend leg shows neither a "
             f"connection attempt nor a request for them, while it carried {served:,} others. The most "
             f"frequent target is {most}."
         ),

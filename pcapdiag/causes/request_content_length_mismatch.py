@@ -26,6 +26,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pcapdiag import tables as t
+from pcapdiag import words
 from pcapdiag.causes import claims, endings
 from pcapdiag.causes.cause import Cause, Finding, Severity
 from pcapdiag.profiles import Profile
@@ -65,6 +66,10 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         if len(missing)
         else "with bytes beyond the length announced"
     )
+    ways = (
+        (len(short), "{} ended by the client's FIN short of the Content-Length"),
+        (len(beyond), "after {} the client sent bytes that begin no valid request"),
+    )
     yield claims.finding(
         traffic,
         CAUSE,
@@ -73,7 +78,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
             f"{claims.of_requests(traffic, t.LEG_FRONTEND)} of {claims.who(names, 'clients')} "
             f"had a body {how}"
         ),
-        explanation=(f"Of these requests, {claims.listed(_how(len(short), len(beyond)))}."),
+        explanation=f"Of these requests, {words.happened(ways)}.",
         remedy=(
             "Correct the client: let its HTTP library compute Content-Length from the bytes it sends.",
             "Compare characters and bytes of a body that is not plain ASCII; look for proxies that rewrite "
@@ -108,9 +113,3 @@ def _beyond(traffic: Traffic) -> np.ndarray:
     has_next = np.flatnonzero(following != t.NONE)
     refused[has_next] = endings.has_flag(traffic, following[has_next], t.REQ_GARBLED)
     return np.where(refused, following, rows)
-
-
-def _how(short: int, beyond: int) -> list[str]:
-    """What the clients did, as far as it happened."""
-    said = [f"{short:,} ended by the client's FIN short of the Content-Length"] if short else []
-    return said + ([f"after {beyond:,} the client sent bytes that begin no valid request"] if beyond else [])

@@ -25,6 +25,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pcapdiag import tables as t
+from pcapdiag import words
 from pcapdiag.causes import claims, endings
 from pcapdiag.causes.cause import Cause, Finding, Severity
 from pcapdiag.profiles import Profile
@@ -61,19 +62,23 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     in_head = int(endings.in_head(traffic, rows).sum())
     median_s = claims.median(silence_s)
     limit_s = profile.request_timeout_s
-    yard = f" ({profile.title}: {claims.seconds(limit_s)} by default)" if limit_s is not None else ""
+    yard = f" ({profile.title}: {words.seconds(limit_s)} by default)" if limit_s is not None else ""
     names = claims.involved(traffic, rows, t.LEG_FRONTEND)
+    stopped = (
+        (in_head, "{} ended within the head"),
+        (len(rows) - in_head, "{} ended within the body"),
+    )
     yield claims.finding(
         traffic,
         CAUSE,
         t.LEG_FRONTEND,
         title=(
             f"{claims.of_requests(traffic, t.LEG_FRONTEND)} from {claims.who(names, 'clients')} stayed "
-            f"unfinished: the load balancer gave up after {claims.seconds(median_s)}{yard}"
+            f"unfinished: the load balancer gave up after {words.seconds(median_s)}{yard}"
         ),
         explanation=(
-            f"{claims.listed(_where(in_head, len(rows) - in_head))}; then the client was silent, "
-            "its connection open, until the load balancer answered 408 or closed."
+            f"{words.happened(stopped)}; then the client was silent, its connection open, until the load "
+            "balancer answered 408 or closed."
         ),
         remedy=(
             "Look at these clients: slow networks, sources that dry up, lengths announced too large, "
@@ -110,12 +115,3 @@ def _silence_s(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     known = exchanges["request_end_us"] != t.NEVER
     sent_ns = exchanges["start_ns"] + np.where(known, exchanges["request_end_us"], 0).astype("i8") * 1000
     return np.maximum(until_ns - sent_ns, 0) / 1e9
-
-
-def _where(in_head: int, in_body: int) -> list[str]:
-    """Where the requests stopped, as far as they did."""
-    return [
-        f"{count:,} ended within the {part}"
-        for count, part in ((in_head, "head"), (in_body, "body"))
-        if count
-    ]

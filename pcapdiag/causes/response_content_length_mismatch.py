@@ -28,6 +28,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pcapdiag import tables as t
+from pcapdiag import words
 from pcapdiag.causes import claims, endings, outcome
 from pcapdiag.causes.cause import Cause, Finding, Severity
 from pcapdiag.profiles import Profile
@@ -66,6 +67,11 @@ def _on_backend(traffic: Traffic, rows: np.ndarray, short: int, left_open: int, 
     missing = traffic.exchanges["response_missing"][rows]
     largest = int(missing.max())
     names = claims.involved(traffic, rows, t.LEG_BACKEND)
+    ways = (
+        (short, "closed in order before the end it had announced ({})"),
+        (left_open, "stopped short and kept the connection open ({})"),
+        (beyond, "sent bytes beyond the end ({})"),
+    )
     return claims.finding(
         traffic,
         CAUSE,
@@ -76,7 +82,7 @@ def _on_backend(traffic: Traffic, rows: np.ndarray, short: int, left_open: int, 
             + (f": up to {largest:,} bytes short" if largest else "")
             + ("; no client saw it" if severity else "")
         ),
-        explanation=(f"The backend {_how(short, left_open, beyond)}."),
+        explanation=f"The backend {words.happened(ways)}.",
         remedy=(
             "Let the server compute Content-Length from the bytes it sends, or send the body chunked.",
             f"Look in the log of {names[0]} for an error in the middle of these responses.",
@@ -165,13 +171,3 @@ def _begun(traffic: Traffic, leg: int) -> np.ndarray:
     rows = endings.unfinished(traffic, leg)
     rows = rows[endings.response_begun(traffic, rows) & ~endings.response_whole(traffic, rows)]
     return rows[~endings.has_flag(traffic, rows, t.RSP_BAD) & (traffic.exchanges["status"][rows] != 0)]
-
-
-def _how(short: int, left_open: int, beyond: int) -> str:
-    """What the backend did, as far as it happened."""
-    ways = (
-        (short, "closed in order before the end it had announced"),
-        (left_open, "stopped short and kept the connection open"),
-        (beyond, "sent bytes beyond the end"),
-    )
-    return claims.listed([f"{what} ({count:,})" for count, what in ways if count])

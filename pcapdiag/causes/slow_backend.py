@@ -32,6 +32,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pcapdiag import tables as t
+from pcapdiag import words
 from pcapdiag.causes import attempts, claims, endings, losses
 from pcapdiag.causes.cause import Cause, Finding, Severity
 from pcapdiag.profiles import Profile
@@ -122,13 +123,13 @@ def _of(
         CAUSE,
         t.LEG_BACKEND,
         title=(
-            f"{claims.of_requests(traffic, t.LEG_BACKEND)} waited up to {claims.seconds(slowest_s)} for "
-            f"{claims.who(names)}, which answers within {claims.seconds(ordinary_s)} as a rule (median)"
+            f"{claims.of_requests(traffic, t.LEG_BACKEND)} waited up to {words.seconds(slowest_s)} for "
+            f"{claims.who(names)}, which answers within {words.seconds(ordinary_s)} as a rule (median)"
         ),
         explanation=(
-            f"Between request and response the backend was silent for {claims.seconds(median_s)} (median of "
-            f"these). Sending the requests took {claims.seconds(upload_s)} and the rest of the responses "
-            f"{claims.seconds(download_s)}; nothing was sent again meanwhile. Most were for {target}."
+            f"Between request and response the backend was silent for {words.seconds(median_s)} (median of "
+            f"these). Sending the requests took {words.seconds(upload_s)} and the rest of the responses "
+            f"{words.seconds(download_s)}; nothing was sent again meanwhile. Most were for {target}."
         ),
         remedy=(
             f"Look up these targets and times in the slow log of {names[0]}, first {target}.",

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from pcapdiag import tables as t
+from pcapdiag import words
 from pcapdiag.causes import claims, endings
 from pcapdiag.causes.cause import Cause, Finding
 from pcapdiag.causes.paths import path_keys
@@ -43,7 +44,7 @@ def find(
     median_ms, largest_ms = float(np.median(trips_us[slow])) / 1000, float(trips_us[slow].max()) / 1000
     others_ms = _others_ms(traffic, leg, rows[slow])
     names = claims.peers(traffic, rows[slow], leg)
-    elsewhere = f"; others: {claims.seconds(others_ms / 1000)}" if others_ms is not None else ""
+    elsewhere = f"; others: {words.seconds(others_ms / 1000)}" if others_ms is not None else ""
     bound = f"a warning from {budget_ms:g} ms"
     if median_ms <= budget_ms:
         shortest_ms = float(trips_us[np.isin(path, path[slow])].min()) / 1000
@@ -57,8 +58,8 @@ def find(
             f"{median_ms:.0f} ms (median; {bound}{elsewhere})"
         ),
         explanation=(
-            f"{claims.plural(len(exchanges), 'request')} went over "
-            f"{claims.plural(int(slow.sum()), 'connection')} whose round trips took up to "
+            f"{words.counted(len(exchanges), 'request')} went over "
+            f"{words.counted(int(slow.sum()), 'connection')} whose round trips took up to "
             f"{largest_ms:.0f} ms. Each new connection costs one such round trip more, TLS one or two more."
         ),
         remedy=remedy,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pcapdiag import words
 from pcapdiag.cli.options import analysis_options, cause_names, check_names, check_profile
 from pcapdiag.cli.output import check_no_input, whole_file
 from pcapdiag.errors import PcapdiagError
@@ -75,7 +76,7 @@ def extract(
         return
     with whole_file(Path(output)) as stream:
         count = write(stream, packets)
-    what = f"{len(chosen):,} connection{'s' if len(chosen) != 1 else ''}"
+    what = words.counted(len(chosen), "connection")
     sys.stdout.write(f"{count:,} packets of {what}: {output}\n")
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pcapdiag import words
+
 _UNITS = {
     "s": "s", "ms": "ms", "us": "µs", "ns": "ns", "bytes": "bytes", "percent": "%", "mbps": "Mbit/s",
     "hours": "h", "minutes": "min", "bps": "bit/s",
 }  # fmt: skip
+_SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 _ACRONYMS = frozenset(
     ("acks", "alb", "dns", "http", "icmp", "mss", "mtu", "rst", "rtt", "syn", "syns", "tcp", "tls", "uri")
 )
@@ -28,8 +31,8 @@ def fact_value(name: str, value: object) -> str:
     """A fact's value with its unit."""
     kind = name.rpartition("_")[2] if "_" in name else ""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        if kind == "s" and 0 < value < 0.1:
-            return f"{number(value * 1000)} ms"
+        if kind in _SECONDS:
+            return words.seconds(float(value) * _SECONDS[kind])
         if kind == "bps":
             return bit_rate(value)
         if kind == "rate" or "_rate_" in name:
@@ -53,7 +56,7 @@ def number(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+        return words.three_digits(value)
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, list | tuple):

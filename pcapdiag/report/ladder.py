@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pcapdiag import tables as t
+from pcapdiag import words
 from pcapdiag.causes.cause import Evidence, Finding, Severity
 from pcapdiag.causes.endings import capture_end_ns
 from pcapdiag.report.listing import tcp_flags
@@ -182,7 +182,7 @@ def drawn(traffic: Traffic, plan: Plan, found: dict[int, list[WirePacket]]) -> d
         "start_ns": str(start_ns),
         "lanes": lanes(traffic, plan),
         "unscaled": sorted(leg for c, leg in plan.connections.items() if not scale_known(traffic, c)),
-        "files": [PurePath(info.path).name for info in traffic.files],
+        "files": [words.file_name(info.path) for info in traffic.files],
         "columns": PACKET_COLUMNS,
         "packets": [
             [*row_of(packet, c, plan, start_ns, *notes[c]), *pair, int(packet.running in silent)]

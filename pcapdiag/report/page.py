@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from pathlib import PurePath
 from typing import Any
 
-from pcapdiag import __version__
+from pcapdiag import __version__, words
 from pcapdiag.analysis import Analysis
 from pcapdiag.causes.catalogue import catalogue, sections
 from pcapdiag.causes.cause import Finding, Severity
@@ -26,17 +25,17 @@ def page(analysis: Analysis, legs: dict[str, s.LegSummary], *, redacted: bool = 
     traffic = analysis.traffic
     first_ns, last_ns = s.span_ns(traffic)
     findings = s.worst_first(analysis.findings)
-    names = [PurePath(info.path).name if info.path != "-" else "stdin" for info in traffic.files]
+    names = [words.file_name(info.path) for info in traffic.files]
     paths = [info.path for info in traffic.files]
     return {
         "version": __version__,
         "redacted": redacted,
-        "name": s.first_of(names),
+        "name": words.first_of(names),
         "paths": paths,
         "packets": f"{sum(info.packets for info in traffic.files):,}",
-        "size": s.size_text(sum(info.captured_bytes for info in traffic.files)),
+        "size": words.size(sum(info.captured_bytes for info in traffic.files)),
         "first": s.moment(first_ns)[:19].replace("T", " ") + " UTC" if first_ns else "",
-        "duration": s.duration_text((last_ns - first_ns) / 1e9),
+        "duration": words.duration((last_ns - first_ns) / 1e9),
         "verdict": headline(analysis).replace(" %", "\u00a0%"),
         "worst": worst(analysis),
         "findings": [
@@ -52,7 +51,8 @@ def page(analysis: Analysis, legs: dict[str, s.LegSummary], *, redacted: bool = 
         "share": s.share,
         "files": traffic.files,
         "quality": quality(traffic, findings),
-        "size_text": s.size_text,
+        "size_text": words.size,
+        "file_path": words.file_path,
         "moment": s.moment,
         "tls_note": traffic.encrypted.note if traffic.encrypted else "",
         "alb": traffic.alb,
@@ -107,14 +107,14 @@ def finding_words(
         "why": paragraphs(docs.get(WHY, "")),
         "mistaken": paragraphs(docs.get(MISTAKEN, "")),
         "remedy": finding.remedy,
-        "peers": s.first_of(finding.peers, 12),
+        "peers": words.first_of(finding.peers, 12),
         "also": finding.also,
         "evidence": [
             {
                 "connection": item.connection,
                 "client": item.client,
                 "server": item.server,
-                "file": PurePath(item.file).name,
+                "file": words.file_name(item.file),
                 "frames": ", ".join(str(frame) for frame in item.frames),
                 "time": s.moment(item.time_ns),
                 "filter": item.display_filter,

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from pcapdiag import tables as t
+from pcapdiag import words
 from pcapdiag.causes import endings, outcome
 from pcapdiag.causes.account import failed_rows
 from pcapdiag.causes.cause import Finding, Severity
 from pcapdiag.report import lengths
-from pcapdiag.report.summary import client_leg, duration_text, row_numbers
+from pcapdiag.report.summary import client_leg, row_numbers
 from pcapdiag.traffic import Traffic
 
 if TYPE_CHECKING:
@@ -181,7 +182,7 @@ def shares(spent: Spent) -> list[tuple[str, str]]:
 
 
 def mean(spent: Spent, us: int) -> str:
-    return duration_text(us / spent.requests / 1e6)
+    return words.duration(us / spent.requests / 1e6)
 
 
 # --- what went on, and when --------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pcapdiag import tables as t
+from pcapdiag import words
 from pcapdiag.analysis import Analysis
 from pcapdiag.causes.cause import Finding, Severity
 from pcapdiag.traffic import Traffic, endpoint
@@ -154,7 +155,9 @@ def verdict(analysis: Analysis) -> str:
         left = account.failed - account.explained
         explained = f"{account.explained:,} explained" if left else "all explained"
         because = (
-            f": {first_of(sorted(errors or warnings))}" if account.explained and (errors or warnings) else ""
+            f": {words.first_of(sorted(errors or warnings))}"
+            if account.explained and (errors or warnings)
+            else ""
         )
         explained += f" ({account.hidden:,} by causes that are not shown)" if account.hidden else ""
         unexplained = f"; {left:,} not explained" if left else ""
@@ -162,13 +165,13 @@ def verdict(analysis: Analysis) -> str:
         said += explained + because + unexplained
         return said.replace("; 0 explained; ", "; ") + "."
     if errors:
-        return f"Connections failed before any request: {first_of(sorted(errors))}."
+        return f"Connections failed before any request: {words.first_of(sorted(errors))}."
     if warnings:
-        return f"No request failed, but there is something to mend: {first_of(sorted(warnings))}."
+        return f"No request failed, but there is something to mend: {words.first_of(sorted(warnings))}."
     if not total:
         return "No HTTP exchange in clear in this capture, and no connection failed."
     asked = requests(analysis.traffic)
-    return f"Nothing failed: {asked:,} request{'s' if asked != 1 else ''}, and nothing to mend."
+    return f"Nothing failed: {words.counted(asked, 'request')}, and nothing to mend."
 
 
 def client_leg(traffic: Traffic) -> int:
@@ -180,12 +183,6 @@ def client_leg(traffic: Traffic) -> int:
 def requests(traffic: Traffic) -> int:
     """How many requests clients sent, as far as the capture shows."""
     return int(np.count_nonzero(traffic.exchange_leg == client_leg(traffic)))
-
-
-def first_of(names: Iterable[str], most: int = 4) -> str:
-    """The first few of some names, and how many more there are."""
-    names = list(names)
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def moment(time_ns: int) -> str:
@@ -201,28 +198,6 @@ def span_ns(traffic: Traffic) -> tuple[int, int]:
     if not files:
         return 0, 0
     return min(info.first_ns for info in files), max(info.last_ns for info in files)
-
-
-def duration_text(seconds: float) -> str:
-    """``350 µs``, ``12 ms``, ``3.4 s``, ``12 min 3 s``, ``5 h 2 min``."""
-    if seconds < 0.001:
-        return f"{seconds * 1e6:.0f} µs"
-    if seconds < 1:
-        return f"{seconds * 1e3:.3g} ms"
-    if seconds < 120:
-        return f"{seconds:.3g} s"
-    if seconds < 7200:
-        return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
-    return f"{seconds // 3600:.0f} h {seconds % 3600 // 60:.0f} min"
-
-
-def size_text(size: float) -> str:
-    """``498 MB``: decimal units, three digits."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.3g} {unit}"
-        size /= 1000
-    return f"{size:.3g} TB"
 
 
 def server_endpoint(traffic: Traffic, key: int) -> str:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
-from pathlib import PurePath
 from typing import TextIO
 
-from pcapdiag import __version__
+from pcapdiag import __version__, words
 from pcapdiag.analysis import Analysis
 from pcapdiag.causes.cause import Evidence, Finding, Severity
 from pcapdiag.report import spent
@@ -93,20 +92,20 @@ def capture_lines(analysis: Analysis, width: int) -> Iterator[Line]:
     packets = sum(info.packets for info in traffic.files)
     facts = [
         f"{packets:,} packets",
-        s.size_text(sum(info.captured_bytes for info in traffic.files)),
-        f"{s.duration_text((last_ns - first_ns) / 1e9)} from {s.moment(first_ns)}" if packets else "",
+        words.size(sum(info.captured_bytes for info in traffic.files)),
+        f"{words.duration((last_ns - first_ns) / 1e9)} from {s.moment(first_ns)}" if packets else "",
         "/".join(sorted({link for info in traffic.files for link in info.link_types})),
     ]
-    names = s.first_of([info.path for info in traffic.files])
+    names = words.first_of([words.file_path(info.path) for info in traffic.files])
     line = f"pcapdiag {__version__}: {names}: " + ", ".join(fact for fact in facts if fact)
     yield from wrapped(line, width, hang=2)
     for info in traffic.files:
         for trouble in file_troubles(info):
-            yield from wrapped(f"{info.path}: {trouble}", width, hang=2, style="yellow")
+            yield from wrapped(f"{words.file_path(info.path)}: {trouble}", width, hang=2, style="yellow")
     if traffic.encrypted is not None:
         yield from wrapped(traffic.encrypted.note, width, hang=2)
     reason = f" ({traffic.alb_reason})" if traffic.alb_reason else ""
-    yield from wrapped(f"Load balancer: {s.first_of(traffic.alb) or 'none found'}{reason}", width, hang=2)
+    yield from wrapped(f"Load balancer: {words.first_of(traffic.alb) or 'none found'}{reason}", width, hang=2)
     reason = f" ({analysis.profile_reason})" if analysis.profile_reason else ""
     yield from wrapped(f"Profile: {analysis.profile.name}{reason}", width, hang=2)
 
@@ -118,9 +117,9 @@ def file_troubles(info: FileInfo) -> Iterator[str]:
     if info.interrupted:
         yield f"reading was interrupted after {info.packets:,} packets; those were analysed"
     if info.truncated_packets:
-        yield f"{counted(info.truncated_packets, 'packet')} cut short by the snaplen"
+        yield f"{words.counted(info.truncated_packets, 'packet')} cut short by the snaplen"
     if info.dropped_packets:
-        yield f"{counted(info.dropped_packets, 'packet')} dropped while capturing"
+        yield f"{words.counted(info.dropped_packets, 'packet')} dropped while capturing"
 
 
 def leg_lines(legs: dict[str, s.LegSummary]) -> Iterator[Line]:
@@ -176,7 +175,7 @@ def finding_lines(
         of = f" (mean of {time.requests:,} requests)" if time.requests > 1 else ""
         yield from wrapped(f"Time{of}: {spent.in_words(time)}", width, indent=2, hang=2)
     if finding.peers:
-        yield from wrapped(f"Peers: {s.first_of(finding.peers)}", width, indent=2, hang=2)
+        yield from wrapped(f"Peers: {words.first_of(finding.peers)}", width, indent=2, hang=2)
     for also in finding.also:
         yield from wrapped(f"Also seen: {also}", width, indent=2, hang=2)
     if finding.evidence:
@@ -194,8 +193,8 @@ def evidence_lines(item: Evidence, width: int, name_file: bool) -> Iterator[Line
     frames = ", ".join(str(frame) for frame in item.frames[:FRAMES_SHOWN])
     if len(item.frames) > FRAMES_SHOWN:
         frames += ", ..."
-    where = f"frame{'s' if len(item.frames) != 1 else ''} {frames}" if item.frames else "connection"
-    file = f" of {PurePath(item.file).name}" if item.file and name_file else ""
+    where = f"{'frame' if len(item.frames) == 1 else 'frames'} {frames}" if item.frames else "connection"
+    file = f" of {words.file_name(item.file)}" if item.file and name_file else ""
     line = f"- {where}{file} at {s.moment(item.time_ns)[11:]}, {item.client} -> {item.server}"
     yield from wrapped(line + (f": {item.note}" if item.note else ""), width, indent=4, hang=2)
     if item.display_filter:  # never wrapped: it is there to be copied
@@ -206,7 +205,7 @@ def unexplained_lines(analysis: Analysis, width: int) -> Iterator[Line]:
     yield [("NOT EXPLAINED", "bold yellow")]
     for left in analysis.account.unexplained:
         status = "without an answer" if left.status == s.NO_RESPONSE else f"with {left.status}"
-        line = f"{left.count:,} {left.leg} exchange{'s' if left.count != 1 else ''} {status}: {left.missing}"
+        line = f"{words.counted(left.count, f'{left.leg} exchange')} {status}: {left.missing}"
         yield from wrapped(f"- {line}", width, indent=2, hang=2)
 
 
@@ -214,15 +213,10 @@ def checked_lines(analysis: Analysis, legs: dict[str, s.LegSummary], width: int)
     """What was looked at, where nothing is wrong."""
     traffic = analysis.traffic
     seen = [name for name in ("frontend", "backend") if name in legs and legs[name].connections]
-    said = f"Checked: {counted(len(traffic.connections), 'connection')}, "
-    said += counted(len(traffic.exchanges), "exchange")
+    said = f"Checked: {words.counted(len(traffic.connections), 'connection')}, "
+    said += words.counted(len(traffic.exchanges), "exchange")
     said += f" on the {' and '.join(seen)} leg{'s' if len(seen) > 1 else ''}" if seen else ""
     if len(seen) == 1:
         other = "backend" if seen == ["frontend"] else "frontend"
         said += f"; the {other} leg is not in this capture, so what happened there was not judged"
     yield from wrapped(said + ".", width, hang=2)
-
-
-def counted(count: int, noun: str) -> str:
-    """``1 packet``, ``2 packets``."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

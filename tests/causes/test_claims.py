@@ -11,21 +11,6 @@ from pcapdiag.causes.cause import Cause, Severity
 from tests.causes.stories import Story
 
 
-@pytest.mark.parametrize(
-    ("value", "words"),
-    [
-        (0.0002, "200 µs"),
-        (0.35, "350 ms"),
-        (5.0, "5.0 s"),
-        (59.96, "60.0 s"),
-        (60.0, "60 s"),
-        (3600.0, "3600 s"),
-    ],
-)
-def test_times_as_a_reader_wants_them(value: float, words: str) -> None:
-    assert claims.seconds(value) == words
-
-
 def test_peers_are_counted() -> None:
     story = Story()
     rows = [story.backend("10.0.1.6:8080"), story.backend(), story.backend()]

@@ -20,7 +20,7 @@ def test_fin_and_request_cross() -> None:
     finding = story.only(frontend_keepalive_race)
     assert finding.statuses == {"none": 1}
     assert finding.facts["alb_idle_timeout_s"] == pytest.approx(15.0)
-    assert "15.0 s" in finding.title
+    assert "15 s" in finding.title
 
 
 def test_a_client_that_goes_on_sending_loses_every_request() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from pcapdiag import words
 from pcapdiag.analysis import analyze
 from pcapdiag.report.html import html_report
 from pcapdiag.report.summary import moment
@@ -340,3 +341,22 @@ def test_a_plot_zooms_by_its_buttons(browser: Browser, black_hole: Path) -> None
     browser.run("new Promise(r => setTimeout(r, 50))")
     assert zoomed != before == browser.run("document.querySelector('.ladders canvas').toDataURL().length")
     assert browser.complaints() == []
+
+
+def test_the_page_says_times_and_sizes_as_the_other_reports_do(browser: Browser, five_faults: Path) -> None:
+    browser.open(five_faults)
+    times_us = [0, 1, 999, 1000, 12_250, 99_960, 999_499, 999_600, 5_000_000, 12_350_000, 119_499_999]
+    times_us += [119_500_000, 179_700_000, 723_000_000, 7_199_700_000, 18_120_000_000]
+    assert browser.run(f"{times_us}.map(pcapdiag.duration)") == [words.duration(us / 1e6) for us in times_us]
+    sizes = [0, 12, 999, 1000, 99_960, 999_700, 498_390_384, 2_100_000_000_000]
+    assert browser.run(f"{sizes}.map(pcapdiag.bytes)") == [words.size(size) for size in sizes]
+
+
+def test_a_waterfall_s_bar_is_as_long_as_the_words_beside_it(browser: Browser, tmp_path: Path) -> None:
+    """The load balancer's end met the request on its way: told by different ends, its length differed."""
+    page = tmp_path / "race.html"
+    page.write_text(html_report(analyze(CAPTURES / "keepalive-race" / "nginx-crossing-fin.pcap")), "utf-8")
+    browser.open(page)
+    took = "[...document.querySelectorAll('#waterfall tbody tr')].map(r => [r.cells[2].innerText, r.cells[3].innerText.split(' = ')[0].trim()])"  # noqa: E501
+    rows = browser.run(took)
+    assert len(rows) > 8 and all(cell == said for cell, said in rows)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pcapdiag import tables as t
-from pcapdiag.report import spent
+from pcapdiag import words
 from pcapdiag.report.json import document
 from pcapdiag.report.lengths import took_us
 from pcapdiag.report.view import view
@@ -65,8 +65,8 @@ def test_bars_words_tables_and_json_of_every_capture_agree(cause: str) -> None:
         took = dict(zip(*columns(drawn["exchanges"], "exchange", "took_us"), strict=True))
         for one in document(analysis)["time_spent"]:
             assert took[one["exchange"]] == one["whole_us"], expectation.name
-        for exchange, words in drawn["spent"].items():
-            assert words.startswith(f"{spent.duration_text(took[exchange] / 1e6)} = "), expectation.name
+        for exchange, said in drawn["spent"].items():
+            assert said.startswith(f"{words.duration(took[exchange] / 1e6)} = "), expectation.name
 
 
 def columns(table: dict, *names: str) -> list[list]:

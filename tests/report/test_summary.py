@@ -17,18 +17,6 @@ def test_a_share_tells_little_from_nothing_and_most_from_all(part: int, whole: i
     assert summary.share(part, whole) == said
 
 
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [(0.00035, "350 µs"), (0.012, "12 ms"), (3.4, "3.4 s"), (723, "12 min 3 s"), (18120, "5 h 2 min")],
-)
-def test_durations_are_in_the_unit_that_fits(seconds: float, said: str) -> None:
-    assert summary.duration_text(seconds) == said
-
-
-def test_sizes_are_decimal() -> None:
-    assert [summary.size_text(n) for n in (12, 498_390_384, 2.1e12)] == ["12 B", "498 MB", "2.1 TB"]
-
-
 def test_the_verdict_is_one_sentence() -> None:
     assert (
         summary.verdict(outage()) == "3 of 10 requests failed; 2 explained: backend-reset; 1 not explained."

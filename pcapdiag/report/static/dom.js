@@ -43,24 +43,31 @@ const pcapdiag = (function () {
 
   const count = (n) => n.toLocaleString("en-US");
 
+  // Times and sizes read as pcapdiag/words.py says them.
   function duration(us) {
     if (us === null || us === undefined) return "";
-    if (us < 1000) return `${us} µs`;
-    if (us < 1e6) return `${trimmed(us / 1e3)} ms`;
-    if (us < 120e6) return `${trimmed(us / 1e6)} s`;
-    return `${Math.floor(us / 60e6)} min ${Math.round((us % 60e6) / 1e6)} s`;
+    const s = us / 1e6;
+    if (s > 0 && s < 0.0009995) return `${Math.floor(s * 1e6 + 0.5)} µs`;
+    if (s > 0 && s < 0.9995) return `${threeDigits(s * 1e3)} ms`;
+    if (s < 119.5) return `${threeDigits(s)} s`;
+    const minutes = Math.floor(s / 60 + 0.5), whole = Math.floor(s + 0.5);
+    const [n, large, small] = whole < 7200 ? [whole, "min", "s"] : [minutes, "h", "min"];
+    return `${count(Math.floor(n / 60))} ${large}` + (n % 60 ? ` ${n % 60} ${small}` : "");
   }
 
-  const trimmed = (n) => (n >= 100 ? n.toFixed(0) : n.toPrecision(3).replace(/\.?0+$/, ""));
+  function threeDigits(n) {
+    const digits = n >= 99.95 ? 0 : n >= 9.995 ? 1 : 2;
+    return count(Math.floor(n * 10 ** digits + 0.5) / 10 ** digits);
+  }
 
   function bytes(n) {
     const units = ["B", "kB", "MB", "GB", "TB"];
     let unit = 0;
-    while (n >= 1000 && unit < units.length - 1) {
+    while (n >= 999.5 && unit < units.length - 1) {
       n /= 1000;
       unit += 1;
     }
-    return `${unit ? trimmed(n) : n} ${units[unit]}`;
+    return `${threeDigits(n)} ${units[unit]}`;
   }
 
   // The time of day, in UTC, of a moment given in microseconds after the capture's first packet.
