@@ -44,6 +44,11 @@ def sections(module: ModuleType) -> dict[str, str]:
     return {heading: inspect.cleandoc("\n".join(["", *lines])) for heading, lines in found.items()}
 
 
+def summary(module: ModuleType) -> str:
+    """A cause in one sentence: the first line of its docs page."""
+    return " ".join(sections(module)[SUMMARY].split())
+
+
 def causes_of_status(status: int) -> list[ModuleType]:
     """The modules of all causes that can end in ``status``, by name."""
     return [module for module in catalogue().values() if status in module.CAUSE.statuses]

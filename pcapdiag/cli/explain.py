@@ -4,14 +4,29 @@ from __future__ import annotations
 
 import sys
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import click
 
+from pcapdiag.cli.options import complete_causes, completed
 from pcapdiag.errors import PcapdiagError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+
+def complete_causes_and_statuses(
+    ctx: click.Context, param: click.Parameter, typed: str
+) -> list[CompletionItem]:
+    from pcapdiag.causes.catalogue import catalogue
+
+    statuses = sorted({str(status) for module in catalogue().values() for status in module.CAUSE.statuses})
+    numbers = [completed(status, help="a status") for status in statuses if status.startswith(typed)]
+    return complete_causes(ctx, param, typed) + numbers
 
 
 @click.command(short_help="Explain a cause or a status code.")
-@click.argument("what", metavar="CAUSE|STATUS", required=False)
+@click.argument("what", metavar="CAUSE|STATUS", required=False, shell_complete=complete_causes_and_statuses)
 @click.option("--all", "everything", is_flag=True, help="Explain every cause.")
 def explain(what: str | None, everything: bool) -> None:
     """Explain a CAUSE by its name, or list the causes of a STATUS such as 502.
@@ -41,12 +56,12 @@ def explain(what: str | None, everything: bool) -> None:
 
 
 def list_causes(modules: list[ModuleType]) -> None:
-    from pcapdiag.causes.catalogue import SUMMARY, sections
+    from pcapdiag.causes.catalogue import summary
 
     widest = max((len(module.CAUSE.name) for module in modules), default=0)
     for module in modules:
-        summary = " ".join(sections(module)[SUMMARY].split())
-        sys.stdout.write(f"{module.CAUSE.name:<{widest}}  {module.CAUSE.severity.word:<7}  {summary}\n")
+        name = f"{module.CAUSE.name:<{widest}}"
+        sys.stdout.write(f"{name}  {module.CAUSE.severity.word:<7}  {summary(module)}\n")
 
 
 def page(module: ModuleType) -> str:

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 import click
 
 from pcapdiag import words
-from pcapdiag.cli.options import analysis_options, cause_names, check_names, check_profile
+from pcapdiag.cli.options import (
+    analysis_options,
+    cause_names,
+    check_names,
+    check_profile,
+    complete_causes,
+    complete_files,
+)
 from pcapdiag.cli.output import check_no_input, whole_file
 from pcapdiag.errors import PcapdiagError
 
@@ -21,14 +28,21 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Carve packets of connections or causes into a small capture.")
 @analysis_options
-@click.option("--connection", "numbers", type=click.IntRange(0), multiple=True, help="A connection's number.")
 @click.option(
-    "--cause", "causes", metavar="NAME", multiple=True, help="All connections a cause was found on."
-)
+    "--connection", "numbers", type=click.IntRange(0), multiple=True,
+    help="A connection's number; may be repeated.",
+)  # fmt: skip
+@click.option(
+    "--cause", "causes", metavar="NAME", multiple=True, shell_complete=complete_causes,
+    help="All connections a cause was found on; may be repeated.",
+)  # fmt: skip
 @click.option(
     "--redact", is_flag=True, help="Replace addresses and mask payloads; keeps TCP and HTTP framing."
 )
-@click.option("-o", "--output", metavar="OUT", required=True, help="The new capture; - is stdout.")
+@click.option(
+    "-o", "--output", metavar="OUT", required=True, shell_complete=complete_files,
+    help="The new capture; - is stdout.",
+)  # fmt: skip
 def extract(
     captures: tuple[str, ...],
     alb: tuple[str, ...],
@@ -42,7 +56,8 @@ def extract(
 ) -> None:
     """Write the packets of some connections of CAPTURE... to a capture of their own.
 
-    Connections are numbered as the report and 'pcapdiag connections' number them.
+    Connections are numbered as the report and 'pcapdiag connections' number them. Of several --connection
+    and --cause each adds its own.
     """
     if not numbers and not causes:
         raise click.UsageError("say which: --connection N or --cause NAME")

@@ -4,19 +4,54 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Collection, Iterable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from pcapdiag.errors import PcapdiagError
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-captures_argument = click.argument("captures", metavar="CAPTURE...", nargs=-1, required=True)
+
+def completed(word: str, **how: str) -> CompletionItem:
+    from click.shell_completion import CompletionItem
+
+    return CompletionItem(word, **how)
+
+
+def complete_files(_ctx: click.Context, _param: click.Parameter, typed: str) -> list[CompletionItem]:
+    return [completed(typed, type="file")]  # the shell lists them itself
+
+
+def complete_causes(_ctx: click.Context, _param: click.Parameter, typed: str) -> list[CompletionItem]:
+    from pcapdiag.causes.catalogue import catalogue, summary
+
+    return [
+        completed(name, help=summary(module))
+        for name, module in catalogue().items()
+        if name.startswith(typed)
+    ]
+
+
+def complete_profiles(_ctx: click.Context, _param: click.Parameter, typed: str) -> list[CompletionItem]:
+    from pcapdiag.profiles import NAMES, load_profile
+
+    return [completed(name, help=load_profile(name).title) for name in NAMES if name.startswith(typed)]
+
+
+captures_argument = click.argument(
+    "captures", metavar="CAPTURE...", nargs=-1, required=True, shell_complete=complete_files
+)
 _ALB = click.option(
     "--alb", metavar="ADDR|CIDR", multiple=True, help="An address of the load balancer; may be repeated."
 )
-_PROFILE = click.option("--profile", metavar="NAME", help="aws, alibaba, nginx, haproxy or generic.")
+_PROFILE = click.option(
+    "--profile", metavar="NAME", help="aws, alibaba, nginx, haproxy or generic.",
+    shell_complete=complete_profiles,
+)  # fmt: skip
 _PROFILE_FILE = click.option(
     "--profile-file", type=click.Path(dir_okay=False), help="TOML laid over the profile's limits."
 )

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from pcapdiag.cli.interruption import Interruption
-from pcapdiag.cli.options import analysis_options, cause_names, check_names, check_profile
+from pcapdiag.cli.options import (
+    analysis_options,
+    cause_names,
+    check_names,
+    check_profile,
+    complete_causes,
+    complete_files,
+)
 from pcapdiag.cli.output import check_folder, check_no_input, progress_line, whole_file
 from pcapdiag.errors import PcapdiagError
 
@@ -25,11 +32,18 @@ FAILED = 1
 @click.command(short_help="Say what failed and why.")
 @analysis_options
 @click.option(
-    "-o", "--output", metavar="OUT", help="Where the report goes: its suffix is its format; - is stdout."
-)
+    "-o", "--output", metavar="OUT", shell_complete=complete_files,
+    help="Where the report goes: its suffix is its format; - is stdout.",
+)  # fmt: skip
 @click.option("--format", "form", type=click.Choice(["html", "json", "text"]), help="Format of the report.")
-@click.option("--only", metavar="CAUSE", multiple=True, help="Look for this cause only; may be repeated.")
-@click.option("--ignore", metavar="CAUSE", multiple=True, help="Do not look for this cause; may be repeated.")
+@click.option(
+    "--only", metavar="CAUSE", multiple=True, shell_complete=complete_causes,
+    help="Show this cause only; may be repeated.",
+)  # fmt: skip
+@click.option(
+    "--ignore", metavar="CAUSE", multiple=True, shell_complete=complete_causes,
+    help="Do not show this cause; may be repeated.",
+)  # fmt: skip
 @click.option(
     "--fail-on", type=click.Choice(["error", "warning", "never"]), default="never", show_default=True,
     help="Exit with 1 if a finding is as bad as this.",

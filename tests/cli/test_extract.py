@@ -9,6 +9,8 @@ from pcapdiag.capture import CaptureFile
 from pcapdiag.cli import main
 from tests.conversation import Conversation, merged, write
 
+CAPTURES = Path(__file__).parents[2] / "captures"
+
 
 @pytest.fixture
 def two(tmp_path: Path) -> tuple[Conversation, Conversation, Path]:
@@ -35,6 +37,20 @@ def test_carves_one_connection(two: tuple[Conversation, Conversation, Path], tmp
     assert result.exit_code == 0, result.stderr
     assert times(tmp_path / "one.pcap") == [time_ns for time_ns, _ in second.packets]
     assert f"{len(second.packets)} packets of 1 connection" in result.stdout
+
+
+def test_connections_and_causes_add_up(tmp_path: Path) -> None:
+    capture = CAPTURES / "backend-reset" / "nginx-before-response.pcap"
+    carved = {}
+    for name, args in {
+        "one": ["--connection", 0],
+        "cause": ["--cause", "backend-reset"],
+        "both": ["--cause", "backend-reset", "--connection", 0],
+    }.items():
+        assert run(capture, *args, "-o", tmp_path / f"{name}.pcap").exit_code == 0
+        carved[name] = times(tmp_path / f"{name}.pcap")
+    assert not set(carved["one"]) & set(carved["cause"])
+    assert carved["both"] == sorted(carved["one"] + carved["cause"])
 
 
 @pytest.mark.parametrize("name", ["both.pcap", "both.pcapng"])
