@@ -8,6 +8,7 @@ unreadable input or an output that cannot be written, 130 after Ctrl-C. A reader
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import os
 import sys
@@ -36,6 +37,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 sys.setswitchinterval(0.0002)
 
 WRONG_USE = 2
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 INTERRUPTED = 130
 
 
@@ -78,8 +80,10 @@ class Commands(click.Group):
             fail(str(error))
         except OSError as error:
             hush_stdout()
-            named_file = f"{error.filename}: " if error.filename is not None else ""
-            fail(f"{named_file}{error.strerror or error}")
+            # What is read, and what -o names, is told by its name before it comes here.
+            name = error.filename or ("standard output" if error.errno in NO_ROOM else None)
+            said = error.strerror or str(error)
+            fail(f"{name}: {said.lower()}" if name is not None else said)
         sys.exit(code if isinstance(code, int) else 0)
 
 

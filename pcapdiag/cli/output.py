@@ -23,8 +23,13 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     """A file that appears under `path` only when the block ends well; devices and pipes are written to."""
     path = path.resolve()
     if path.exists() and not path.is_file():
-        with path.open("wb") as stream:
-            yield stream
+        try:
+            with path.open("wb") as stream:
+                yield stream
+        except BrokenPipeError:  # a reader of ours has read enough
+            raise
+        except OSError as error:
+            raise _named(path, error, path) from None
         return
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
     check_folder(path)
@@ -34,12 +39,17 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         unfinished.replace(path)
     except OSError as error:
         _forget(unfinished)
-        if error.filename in (None, str(unfinished)):  # not of what is read meanwhile
-            raise PcapdiagError(f"{path}: {(error.strerror or str(error)).lower()}") from None
-        raise
+        raise _named(path, error, unfinished) from None
     except BaseException:
         _forget(unfinished)
         raise
+
+
+def _named(path: Path, error: OSError, opened: Path) -> Exception:
+    """The error with the name of what was written; one of what is read meanwhile names that itself."""
+    if error.filename not in (None, str(opened)):
+        return error
+    return PcapdiagError(f"{path}: {(error.strerror or str(error)).lower()}")
 
 
 def _forget(path: Path) -> None:

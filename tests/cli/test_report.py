@@ -172,7 +172,7 @@ def test_a_full_disk_behind_stdout_is_one_line(outage: Path, command: list[str])
             [sys.executable, "-m", "pcapdiag", *command, str(outage)],
             stdout=full, stderr=subprocess.PIPE, text=True, env=environment(),
         )  # fmt: skip
-    assert (ended.returncode, ended.stderr) == (2, "pcapdiag: No space left on device\n")
+    assert (ended.returncode, ended.stderr) == (2, "pcapdiag: standard output: no space left on device\n")
 
 
 def test_a_listing_s_closed_pipe_is_no_error(outage: Path) -> None:
