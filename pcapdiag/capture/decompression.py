@@ -14,6 +14,7 @@ from typing import Any
 import lz4.frame
 import zstandard
 
+from pcapdiag.capture.lz4_block import Blocks
 from pcapdiag.capture.stream import Plain, StreamFault
 
 #: Compressed bytes handed over at a time. Small, since a fault loses the output of the piece it lies in, and
@@ -73,14 +74,45 @@ class _Zstd:
         return self._decoder.unused_data
 
 
+class _Lz4:
+    """lz4, and of a block that is cut short its beginning."""
+
+    def __init__(self) -> None:
+        self._decoder = lz4.frame.LZ4FrameDecompressor()
+        self._blocks = Blocks()
+
+    def decompress(self, data: bytes, max_length: int) -> bytes:
+        made: bytes = self._decoder.decompress(data, max_length)
+        self._blocks.passed(data, made)
+        return made
+
+    def rest(self) -> bytes:
+        """What else can be told when no more bytes come."""
+        return self._blocks.rest()
+
+    @property
+    def needs_input(self) -> bool:
+        return bool(self._decoder.needs_input)
+
+    @property
+    def eof(self) -> bool:
+        return bool(self._decoder.eof)
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._decoder.unused_data or b""
+
+
 #: A decoder for one member of each kind.
 DECODERS: dict[str, Callable[[], Any]] = {
     "gzip": _Gzip,
     "zstd": _Zstd,
     "xz": lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MEMORY_LIMIT),
-    "lz4": lz4.frame.LZ4FrameDecompressor,
+    "lz4": _Lz4,
     "bz2": bz2.BZ2Decompressor,
 }
+#: Kinds whose blocks can be decompressed whole or not at all, and what is packed into one.
+WHOLE_BLOCKS = {"zstd": "up to 128 KiB", "bz2": "up to 900 kB"}
 FAULTS = (zlib.error, zstandard.ZstdError, lzma.LZMAError, OSError, RuntimeError, ValueError, EOFError)
 
 
@@ -95,6 +127,8 @@ class Decompressed:
         self._left = self._chunk[:0]  # of the chunk, not handed over yet
         self._pending = b""  # what follows the member that just ended
         self._began = False  # the decoder has had input
+        self._made_any = False
+        self._rest: memoryview | None = None  # of a member that is cut short
 
     @property
     def consumed(self) -> int:
@@ -107,9 +141,7 @@ class Decompressed:
                 self._decoder, self._began = DECODERS[self._name](), False
             piece = b""
             if self._decoder.needs_input and not (piece := self._next_piece()):
-                if self._began:
-                    raise StreamFault(f"{self._name} data is cut short")
-                return 0
+                return self._last(buffer) if self._began else 0
             if not self._began:
                 piece = piece.lstrip(b"\0")  # gzip and xz allow padding with zeros between members
                 if not piece:
@@ -121,6 +153,7 @@ class Decompressed:
                 raise StreamFault(f"{self._name} data is corrupt ({error})") from None
             if made:
                 buffer[: len(made)] = made
+                self._made_any = True
                 return len(made)
 
     def _next_piece(self) -> bytes:
@@ -131,6 +164,19 @@ class Decompressed:
             self._left = self._chunk[: self._compressed.readinto(self._chunk)]
         piece, self._left = bytes(self._left[:PIECE]), self._left[PIECE:]
         return piece
+
+    def _last(self, buffer: memoryview) -> int:
+        """What can be made of a member that is cut short, then the fault."""
+        if self._rest is None:
+            self._rest = memoryview(getattr(self._decoder, "rest", bytes)())
+        if not self._rest:
+            why = ""
+            if self._name in WHOLE_BLOCKS and not self._made_any:
+                why = f" within its first block, and blocks ({WHOLE_BLOCKS[self._name]}) open only whole"
+            raise StreamFault(f"{self._name} data is cut short{why}")
+        made, self._rest = self._rest[: len(buffer)], self._rest[len(buffer) :]
+        buffer[: len(made)] = made
+        return len(made)
 
     def would_wait(self) -> bool:
         return not self._left and not self._pending and self._compressed.would_wait()

@@ -160,3 +160,19 @@ def incompressible() -> bytes:
         words.append(word ^ word >> 29)
     noise = struct.pack(f"<{len(words)}Q", *words)
     return pcap_header() + b"".join(pcap_record(noise[n * 1500 : (n + 1) * 1500]) for n in range(1000))
+
+
+@EVERY
+def test_half_of_a_small_file_gives_what_can_be_opened(kind):
+    """Blocks of zstd and bz2 open only whole: a small capture is one block."""
+    small = COMPRESS[kind](CONTENT[: 24 + 100 * 216])
+    half = small[: len(small) // 2]
+    if kind in ("zstd", "bz2"):
+        with pytest.raises(
+            CaptureError, match=f"{kind} data is cut short within its first block, .* only whole"
+        ):
+            read(half)
+        return
+    capture, got = read(half)
+    assert 10 < len(got) < 100 and got == read(CONTENT)[1][: len(got)]
+    assert capture.info.damage == f"{kind} data is cut short after packet {len(got):,}"
