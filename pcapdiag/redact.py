@@ -89,7 +89,7 @@ class Redactor:
         """A copy whose words are redacted; its tables are the same and must not be shown."""
         return dataclasses.replace(
             analysis,
-            traffic=self._words(analysis.traffic, "alb", "alb_reason"),
+            traffic=self._words(analysis.traffic, "alb", "alb_reason", "alb_warning"),
             profile_reason=self.text(analysis.profile_reason),
             findings=[
                 dataclasses.replace(

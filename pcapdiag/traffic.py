@@ -67,6 +67,7 @@ class Traffic:
     twin: np.ndarray = field(default_factory=lambda: np.zeros(0, "?"))
     alb: tuple[str, ...] = ()
     alb_reason: str = ""
+    alb_warning: str = ""  # why the addresses that the user named cannot be what was meant
     #: Connections in clear beside TLS of other hosts, where no load balancer was recognised: either leg.
     undecided: np.ndarray = field(default_factory=lambda: np.zeros(0, "?"))
     encrypted: Encrypted | None = None  # what its TLS connections show; None where there are none

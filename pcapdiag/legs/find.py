@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pcapdiag import tables as t
+from pcapdiag import words
 from pcapdiag.errors import PcapdiagError
 from pcapdiag.legs.endpoints import Endpoints, endpoints_of, may_be_http
 from pcapdiag.legs.match import match_exchanges
@@ -26,7 +27,7 @@ UNDECIDED = (
 
 
 def find_legs(traffic: Traffic, alb: Sequence[str] = ()) -> None:
-    """Fill ``traffic.leg``, ``traffic.peer``, ``traffic.alb`` and ``traffic.alb_reason``.
+    """Fill ``traffic.leg``, ``traffic.peer``, ``traffic.alb``, ``traffic.alb_reason`` and ``alb_warning``.
 
     ``alb`` are addresses or networks (``10.0.0.0/24``) of the load balancer, when the user names them. A
     connection that two vantage points saw has its leg at one of them, and none at the other.
@@ -34,26 +35,41 @@ def find_legs(traffic: Traffic, alb: Sequence[str] = ()) -> None:
     named = _at_networks(traffic.addresses, networks(alb))
     endpoints = endpoints_of(traffic)
     roles = find_roles(traffic, endpoints, named)
-    missing = f"no connection has an address of --alb {' '.join(alb)}; " if alb and not named.any() else ""
+    traffic.alb_warning = _doubt(traffic, named, " ".join(alb)) if alb else ""
     if roles.known:
         traffic.leg = _legs(traffic, endpoints, roles)
         traffic.alb = _alb_addresses(traffic, endpoints, roles)
-        traffic.alb_reason = missing + " and ".join(roles.reasons)
+        traffic.alb_reason = " and ".join(roles.reasons)
     else:
         traffic.leg = np.full(len(traffic.connections), t.LEG_FRONTEND, "u1")
         traffic.alb = ()
-        traffic.alb_reason = missing + NO_ALB
+        traffic.alb_reason = NO_ALB
     if not (traffic.leg == t.LEG_BACKEND).any():
         traffic.undecided = _undecided(traffic)
         if roles.known:
             traffic.undecided &= traffic.leg == t.LEG_UNKNOWN
         elif traffic.undecided.any():
-            traffic.alb_reason = missing + UNDECIDED
+            traffic.alb_reason = UNDECIDED
     part_vantages(traffic)
     traffic.twin = seen_elsewhere(traffic, traffic.leg)
     traffic.leg[traffic.twin] = t.LEG_UNKNOWN
     traffic.__dict__.pop("exchange_leg", None)  # a cached property of the legs before
     match_exchanges(traffic)
+
+
+def _doubt(traffic: Traffic, named: np.ndarray, alb: str) -> str:
+    """What is odd about the addresses that the user names, if anything is."""
+    if not named.any():
+        return f"--alb {alb}: no connection has such an address"
+    ends = traffic.connections[["client", "server"]]
+    # What a load balancer asks of its own host is no sign that others are taken for it.
+    both = named[ends["client"]] & named[ends["server"]] & (ends["client"] != ends["server"])
+    if not both.any():
+        return ""
+    return (
+        f"--alb {alb}: both ends of {words.counted(int(both.sum()), 'connection')} lie there; name the "
+        "addresses of one load balancer alone, without its clients and backends"
+    )
 
 
 def _legs(traffic: Traffic, endpoints: Endpoints, roles: Roles) -> np.ndarray:

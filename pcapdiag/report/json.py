@@ -38,6 +38,7 @@ def document(analysis: Analysis, legs: dict[str, LegSummary] | None = None) -> d
         "profile_reason": analysis.profile_reason,
         "alb": list(traffic.alb),
         "alb_reason": traffic.alb_reason,
+        "alb_warning": traffic.alb_warning,
         "legs": {name: leg(summary) for name, summary in legs.items()},
         "account": account(analysis),
         "findings": [

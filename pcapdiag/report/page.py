@@ -57,6 +57,7 @@ def page(analysis: Analysis, legs: dict[str, s.LegSummary], *, redacted: bool = 
         "tls_note": traffic.encrypted.note if traffic.encrypted else "",
         "alb": traffic.alb,
         "alb_reason": traffic.alb_reason,
+        "alb_warning": traffic.alb_warning,
         "profile": analysis.profile,
         "profile_reason": analysis.profile_reason,
         "limits": limits(analysis.profile),

@@ -104,6 +104,8 @@ def capture_lines(analysis: Analysis, width: int) -> Iterator[Line]:
             yield from wrapped(f"{words.file_path(info.path)}: {trouble}", width, hang=2, style="yellow")
     if traffic.encrypted is not None:
         yield from wrapped(traffic.encrypted.note, width, hang=2)
+    if traffic.alb_warning:
+        yield from wrapped(f"Warning: {traffic.alb_warning}", width, hang=2, style="yellow")
     reason = f" ({traffic.alb_reason})" if traffic.alb_reason else ""
     yield from wrapped(f"Load balancer: {words.first_of(traffic.alb) or 'none found'}{reason}", width, hang=2)
     reason = f" ({analysis.profile_reason})" if analysis.profile_reason else ""

@@ -212,7 +212,22 @@ def test_an_address_nobody_has_is_said_to_be_missing() -> None:
     through(traffic)
     tables, found = legs(traffic, "192.0.2.1")
     assert found == ["frontend", "backend"]
-    assert tables.alb_reason.startswith("no connection has an address of --alb 192.0.2.1; ")
+    assert tables.alb_warning == "--alb 192.0.2.1: no connection has such an address"
+
+
+def test_a_network_that_holds_both_ends_is_too_wide() -> None:
+    traffic = TrafficBuilder()
+    through(traffic)
+    warning = legs(traffic, "0.0.0.0/0")[0].alb_warning
+    assert warning.startswith("--alb 0.0.0.0/0: both ends of 2 connections lie there")
+    assert legs(traffic, ALB)[0].alb_warning == ""
+
+
+def test_a_load_balancer_may_ask_its_own_host() -> None:
+    traffic = TrafficBuilder()
+    traffic.connection(CLIENT, "10.0.0.10:80")
+    traffic.connection("10.0.0.10", "10.0.0.10:8080")
+    assert legs(traffic, "10.0.0.10")[0].alb_warning == ""
 
 
 def test_what_is_no_address_is_refused() -> None:
