@@ -49,6 +49,17 @@ def test_no_report_names_an_address_or_a_query_value(form: object) -> None:
     assert "198.18.0." in said
 
 
+def test_what_stays_in_a_report_is_what_the_docs_say() -> None:
+    docs = (Path(__file__).parents[1] / "docs" / "usage.md").read_text("utf-8")
+    stays = docs.partition("**What stays**")[2].partition("\n\n")[0]
+    analysis = outage("/users/jane?card=4111")
+    host = analysis.traffic.host(0)
+    said = html_report(analysis, Redactor(analysis.traffic.addresses))
+    assert "paths of request targets" in stays and "/users/jane?card=*" in said
+    assert "host names" in stays and host and host in said
+    assert "names of capture files" in stays and analysis.traffic.files[0].path in said
+
+
 def test_a_payload_keeps_its_framing_and_its_length() -> None:
     payload = b"GET /a?k=secret HTTP/1.1\r\nHost: corp\r\nCookie: a=b\r\nContent-Length: 5\r\n\r\nhello"
     assert masked(payload) == (

@@ -31,7 +31,8 @@ def complete_causes_and_statuses(
 def explain(what: str | None, everything: bool) -> None:
     """Explain a CAUSE by its name, or list the causes of a STATUS such as 502.
 
-    Without either, list all causes.
+    Without either, list all causes. A report names the limits it judged by; docs/usage.md shows how to set
+    your own with --profile-file.
     """
     from pcapdiag.causes.catalogue import catalogue, causes_of_status
     from pcapdiag.cli.options import check_names

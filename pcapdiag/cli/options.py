@@ -53,7 +53,9 @@ _PROFILE = click.option(
     shell_complete=complete_profiles,
 )  # fmt: skip
 _PROFILE_FILE = click.option(
-    "--profile-file", type=click.Path(dir_okay=False), help="TOML laid over the profile's limits."
+    "--profile-file",
+    type=click.Path(dir_okay=False),
+    help="Your own limits, as TOML (docs/usage.md has all fields).",
 )
 
 _TLS_KEYLOG = click.option(

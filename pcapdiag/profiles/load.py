@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import functools
 import math
 import sys
@@ -19,6 +20,7 @@ else:
 
 NAMES = ("aws", "alibaba", "nginx", "haproxy", "generic")
 NO_LIMIT = "none"  # TOML has no null
+FIELDS_TOLD = "all fields are in docs/usage.md, 'A profile of your own'"
 
 _FIELDS = {f.name: str(f.type) for f in dataclasses.fields(Profile) if f.name != "name"}
 
@@ -77,7 +79,9 @@ def _checked(table: dict[str, Any], where: str) -> dict[str, Any]:
 def _value(key: str, value: object, where: str) -> object:
     """``value`` as the profile's field ``key`` has it."""
     if key not in _FIELDS:
-        raise PcapdiagError(f"{where}: unknown key {key!r}: a profile has {', '.join(_FIELDS)}")
+        near = difflib.get_close_matches(key, _FIELDS, 1)
+        meant = f"did you mean {near[0]}? " if near else ""
+        raise PcapdiagError(f"{where}: unknown key {key!r}: {meant}{FIELDS_TOLD}")
     wanted = _FIELDS[key]
     if value == NO_LIMIT and wanted.endswith("| None"):
         return None
@@ -94,7 +98,7 @@ def _value(key: str, value: object, where: str) -> object:
             return tuple(value)
     kind = {"float": "a number of 0 or more", "int": "a whole number of 0 or more", "str": "a text"}
     text = kind.get(wanted.removesuffix(" | None"), "a list")
-    raise PcapdiagError(f"{where}: {key} must be {text}, not {value!r}")
+    raise PcapdiagError(f"{where}: {key} must be {text}, not {value!r}; {FIELDS_TOLD}")
 
 
 def _is_number(value: object) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from pathlib import Path
 
 import pytest
@@ -61,6 +63,24 @@ def test_what_a_profile_cannot_hold_is_refused_in_one_line(tmp_path: Path, text:
         load_profile("aws", file)
     assert str(caught.value).startswith(f"{file}: ")
     assert "\n" not in str(caught.value)
+
+
+def test_the_documented_example_holds_every_field_and_loads(tmp_path: Path) -> None:
+    docs = Path(__file__).parents[2] / "docs" / "usage.md"
+    file = tmp_path / "site.toml"
+    file.write_text(docs.read_text("utf-8").partition("```toml\n")[2].partition("```")[0])
+    profile = load_profile("nginx", file)
+    assert (profile.title, profile.backend_response_timeout_s) == ("nginx of the shop", 120)
+    fields = {field.name for field in dataclasses.fields(profile)} - {"name"}
+    assert set(re.findall(r"^(\w+) = ", file.read_text(), re.M)) == fields
+
+
+def test_a_mistyped_key_is_answered_with_the_nearest(tmp_path: Path) -> None:
+    (tmp_path / "site.toml").write_text("request_timeot_s = 1")
+    with pytest.raises(
+        PcapdiagError, match=r"did you mean request_timeout_s\? all fields are in docs/usage.md"
+    ):
+        load_profile("aws", tmp_path / "site.toml")
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
