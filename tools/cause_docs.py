@@ -9,7 +9,7 @@ import textwrap
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from pcapdiag.causes.catalogue import SUMMARY, catalogue, sections  # noqa: E402
+from pcapdiag.causes.catalogue import NOT_THESE, SUMMARY, catalogue, sections  # noqa: E402
 
 FOLDER = ROOT / "docs" / "causes"
 
@@ -29,6 +29,9 @@ def page(name: str) -> str:
     for heading, text in parts.items():
         if heading != SUMMARY:
             lines += ["", f"## {heading}", "", text]
+    if cause.mistaken_for:
+        lines += ["", f"## {NOT_THESE}", ""]
+        lines += [f"- [{other}]({other}.md): {reason}" for other, reason in cause.mistaken_for]
     folder = ROOT / "captures" / name
     captures = sorted(path.name for path in folder.glob("*.pcap*")) if folder.is_dir() else []
     if captures:

@@ -34,7 +34,13 @@ from pcapdiag.causes.cause import Cause, Finding, Severity
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
 
-CAUSE = Cause("{name}", Severity.ERROR, legs=("backend",), statuses=(502,))
+CAUSE = Cause(
+    "{name}",
+    Severity.ERROR,
+    legs=("backend",),
+    statuses=(502,),
+    mistaken_for=(("backend-reset", "what the wire shows that it would not"),),
+)
 
 
 def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:

@@ -26,7 +26,15 @@ from pcapdiag.causes.cause import Cause, Finding, Severity
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
 
-CAUSE = Cause("capture-clock-skew", Severity.INFO, legs=("",))
+CAUSE = Cause(
+    "capture-clock-skew",
+    Severity.INFO,
+    legs=("",),
+    mistaken_for=(
+        ("slow-backend", "two clocks differ, not the times that requests took"),
+        ("backend-high-rtt", "a round trip is measured by one clock alone"),
+    ),
+)
 
 ORDINARY_S = 0.01  # what NTP keeps hosts of one network within
 

@@ -25,7 +25,15 @@ from pcapdiag.causes.cause import Cause, Finding, Severity
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
 
-CAUSE = Cause("capture-damaged", Severity.WARNING, legs=("",))
+CAUSE = Cause(
+    "capture-damaged",
+    Severity.WARNING,
+    legs=("",),
+    mistaken_for=(
+        ("capture-dropped-packets", "all is missing from one place on, not packets here and there"),
+        ("client-closed-before-response", "the file broke off, not a connection"),
+    ),
+)
 
 
 def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:

@@ -27,7 +27,15 @@ from pcapdiag.causes.cause import Cause, Finding, Severity
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
 
-CAUSE = Cause("capture-reordered", Severity.INFO, legs=("",))
+CAUSE = Cause(
+    "capture-reordered",
+    Severity.INFO,
+    legs=("",),
+    mistaken_for=(
+        ("capture-dropped-packets", "the packets are all there, only in another order"),
+        ("backend-packet-loss", "it is the file that has them in another order, not the network"),
+    ),
+)
 
 FEW = 5  # late segments: fewer, and their duplicate ACKs may be missing by chance
 UNNOTICED = 0.2  # share of late segments whose receiver may have said so

@@ -29,7 +29,15 @@ from pcapdiag.causes.cause import Cause, Finding, Severity
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
 
-CAUSE = Cause("capture-truncated-packets", Severity.WARNING, legs=("",))
+CAUSE = Cause(
+    "capture-truncated-packets",
+    Severity.WARNING,
+    legs=("",),
+    mistaken_for=(
+        ("capture-dropped-packets", "each packet has its record, of which only the end is missing"),
+        ("response-content-length-mismatch", "the records say how long the packets were on the wire"),
+    ),
+)
 LARGEST = 65_535  # bytes of an IP packet: a snaplen from here on cuts none
 
 

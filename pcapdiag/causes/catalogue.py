@@ -16,6 +16,7 @@ from pcapdiag import causes
 
 HEADINGS = ("What the wire shows", "Why it happens", "What to do", "What it could be mistaken for")
 SUMMARY = "Summary"
+NOT_THESE = "Why it is none of these"  # what a page tells of ``Cause.mistaken_for``
 
 
 @functools.cache

@@ -39,7 +39,7 @@ CAUSE = Cause(
     outranks=("backend-error-status", "alb-policy-response", "malformed-request"),
     mistaken_for=(
         ("request-header-too-large", "the answer speaks of the target, not of a header field"),
-        ("backend-error-status", "the status names its reason"),
+        ("backend-error-status", "414 names its reason, whoever answered it"),
     ),
 )
 

@@ -69,7 +69,11 @@ def page(module: ModuleType) -> str:
     """A cause's docs page: its name and facts, then its module's docstring."""
     import inspect
 
+    from pcapdiag.causes.catalogue import NOT_THESE
+
     cause = module.CAUSE
     legs = ", ".join(leg for leg in cause.legs if leg) or "the capture itself"
     statuses = f", status {', '.join(str(status) for status in cause.statuses)}" if cause.statuses else ""
-    return f"{cause.name}  ({cause.severity.word}; {legs}{statuses})\n\n{inspect.getdoc(module)}"
+    said = f"{cause.name}  ({cause.severity.word}; {legs}{statuses})\n\n{inspect.getdoc(module)}"
+    not_these = [f"    {name}: {reason}" for name, reason in cause.mistaken_for]
+    return "\n".join([said, "", NOT_THESE, *not_these]) if not_these else said

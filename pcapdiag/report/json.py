@@ -154,6 +154,7 @@ def finding_object(finding: Finding) -> dict[str, Any]:
         "remedy": list(finding.remedy),
         "peers": list(finding.peers),
         "also": list(finding.also),
+        "mistaken_for": [name for name, _ in finding.cause.mistaken_for],
         "evidence": [evidence_object(item) for item in finding.evidence[:EVIDENCE_SHOWN]],
     }
 

@@ -107,6 +107,7 @@ def finding_words(
         "limits": limits(profile, named),
         "why": paragraphs(docs.get(WHY, "")),
         "mistaken": paragraphs(docs.get(MISTAKEN, "")),
+        "not_these": finding.cause.mistaken_for,
         "remedy": finding.remedy,
         "peers": words.first_of(finding.peers, 12),
         "also": finding.also,

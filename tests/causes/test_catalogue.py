@@ -34,6 +34,11 @@ class TestEveryCause:
     def test_is_called_something_else_on_the_backend_leg(self, name: str, module: ModuleType) -> None:
         assert module.CAUSE.on_backend in {"", *catalogue()} - {name}
 
+    def test_says_what_it_could_be_mistaken_for_and_is_not(self, name: str, module: ModuleType) -> None:
+        others = [other for other, _ in module.CAUSE.mistaken_for]
+        assert 1 <= len(others) <= 3 and set(others) <= set(catalogue()) - {name}
+        assert all(reason and not reason.endswith(".") for _, reason in module.CAUSE.mistaken_for)
+
     def test_is_on_known_legs(self, name: str, module: ModuleType) -> None:
         assert set(module.CAUSE.legs) <= {"frontend", "backend", ""}
 

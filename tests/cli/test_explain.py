@@ -14,6 +14,9 @@ def test_a_cause_is_its_docs_page() -> None:
     said = explain("backend-reset").stdout
     assert said.startswith("backend-reset  (error; backend, status")
     assert "What the wire shows\n" in said and "What to do\n" in said
+    assert said.rpartition("Why it is none of these\n")[2].startswith(
+        "    keepalive-race: the backend had ack"
+    )
 
 
 def test_a_status_lists_its_causes() -> None:

@@ -8,12 +8,11 @@ import numpy as np
 
 from pcapdiag import tables as t
 from pcapdiag.analysis import Analysis
+from pcapdiag.causes import backend_reset
 from pcapdiag.causes.account import Account, Unexplained
-from pcapdiag.causes.cause import Cause, Evidence, Finding, Severity
+from pcapdiag.causes.cause import Evidence, Finding, Severity
 from pcapdiag.profiles import load_profile
 from tests.tables_builder import START_NS, TrafficBuilder
-
-RESET = Cause("backend-reset", Severity.ERROR, ("backend",), (502,))
 
 #: Markup, a script's end, control and bidirectional characters, as a URI may carry them.
 NASTY = "/<script>alert(1)</script>?a=\x1b[31m\u202egpj.exe\u2028&\"'"
@@ -49,7 +48,7 @@ def outage(target: str = "/pay", **more: Any) -> Analysis:
 
 def reset_finding(exchanges: list[int], target: str) -> Finding:
     return Finding(
-        RESET,
+        backend_reset.CAUSE,
         Severity.ERROR,
         "backend",
         title=f"2 of 10 requests met an RST from 10.0.3.2:8080 ({target})",

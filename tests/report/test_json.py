@@ -24,7 +24,7 @@ def test_keeps_the_schema() -> None:
     ].keys()
     assert {
         "cause", "severity", "leg", "count", "statuses", "title", "explanation", "facts", "remedy", "peers",
-        "evidence",
+        "evidence", "mistaken_for",
     } <= report["findings"][0].keys()  # fmt: skip
     assert {
         "connection", "client", "server", "frames", "time", "display_filter",

@@ -11,6 +11,10 @@ def test_a_finding_has_its_docs_page_s_words() -> None:
     analysis = outage()
     finding = page(analysis, leg_summaries(analysis.traffic))["findings"][0]
     assert finding["why"] and finding["mistaken"]
+    assert finding["not_these"][0] == (
+        "keepalive-race",
+        "the backend had acknowledged the request before it reset",
+    )
     assert finding["facts"][0] == ("median reset after", "50 ms")
     assert finding["evidence"][0]["frames"] == "20, 21"
 

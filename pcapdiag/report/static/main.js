@@ -28,7 +28,7 @@
   openTarget();
   // On paper every finding is open, all is as wide as the sheet, and colours are those for white.
   addEventListener("beforeprint", () => {
-    for (const details of document.querySelectorAll("details.finding")) details.open = true;
+    for (const details of document.querySelectorAll("details.finding, details.mistaken")) details.open = true;
     for (const draw of drawers) draw();
     toPaper(680);
   });
