@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from pcapdiag import words
 from pcapdiag.errors import PcapdiagError
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def complete_profiles(_ctx: click.Context, _param: click.Parameter, typed: str) 
     return [completed(name, help=load_profile(name).title) for name in NAMES if name.startswith(typed)]
 
 
+NAMES_SHOWN = 6
 captures_argument = click.argument(
     "captures", metavar="CAPTURE...", nargs=-1, required=True, shell_complete=complete_files
 )
@@ -77,7 +79,10 @@ def check_names(given: Iterable[str], known: Collection[str], what: str) -> None
         if name in known:
             continue
         close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(close)}?" if close else f"choose one of {', '.join(sorted(known))}"
+        shown = words.first_of(sorted(known), NAMES_SHOWN)
+        hint = f"did you mean {' or '.join(close)}?" if close else f"choose one of {shown}"
+        if not close and len(known) > NAMES_SHOWN:
+            hint += " ('pcapdiag explain' lists them)"
         raise PcapdiagError(f"no {what} named {name!r}: {hint}")
 
 

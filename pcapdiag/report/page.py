@@ -178,8 +178,9 @@ def account_words(analysis: Analysis) -> dict[str, Any]:
                 "leg": left.leg,
                 **dict(zip(("missing", "command"), text_and_command(left.missing), strict=True)),
             }
-            for left in account.unexplained
+            for left in account.unexplained[: s.UNEXPLAINED_SHOWN]
         ],
+        "more_unexplained": max(0, len(account.unexplained) - s.UNEXPLAINED_SHOWN),
     }
 
 

@@ -18,6 +18,7 @@ from pcapdiag.causes.cause import Finding, Severity
 from pcapdiag.traffic import Traffic, endpoint
 
 NO_RESPONSE = "none"
+UNEXPLAINED_SHOWN = 8  # kinds of failures that nothing explains
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 

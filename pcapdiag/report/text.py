@@ -205,10 +205,16 @@ def evidence_lines(item: Evidence, width: int, name_file: bool) -> Iterator[Line
 
 def unexplained_lines(analysis: Analysis, width: int) -> Iterator[Line]:
     yield [("NOT EXPLAINED", "bold yellow")]
-    for left in analysis.account.unexplained:
+    groups = analysis.account.unexplained
+    for left in groups[: s.UNEXPLAINED_SHOWN]:
         status = "without an answer" if left.status == s.NO_RESPONSE else f"with {left.status}"
         line = f"{words.counted(left.count, f'{left.leg} exchange')} {status}: {left.missing}"
         yield from wrapped(f"- {line}", width, indent=2, hang=2)
+    if more := groups[s.UNEXPLAINED_SHOWN :]:
+        count = words.counted(sum(left.count for left in more), "exchange")
+        yield from wrapped(
+            f"- and {len(more):,} more kinds, {count}: --format json lists them", width, indent=2
+        )
 
 
 def checked_lines(analysis: Analysis, legs: dict[str, s.LegSummary], width: int) -> Iterator[Line]:

@@ -4,6 +4,8 @@ import io
 
 import pytest
 
+from pcapdiag.causes.account import Unexplained
+from pcapdiag.report.html import html_report
 from pcapdiag.report.text import print_report, text_report
 from tests.report.outage import NASTY, empty, outage, quiet
 
@@ -16,6 +18,16 @@ def test_says_what_failed_why_and_what_to_do() -> None:
     assert "median reset after 50 ms" in said
     assert "- Look into the backend's log." in said
     assert "1 frontend exchange with 504: the backend leg is not in this capture" in said
+
+
+def test_of_many_kinds_of_unexplained_failures_the_largest_are_told() -> None:
+    analysis = outage()
+    analysis.account.unexplained = [
+        Unexplained(str(599 - n), 30 - n, "frontend", "nothing fits") for n in range(20)
+    ]
+    said = text_report(analysis)
+    assert said.count("nothing fits") == 8 and "- and 12 more kinds, 198 exchanges" in said
+    assert html_report(analysis).count("nothing fits") == 8 + 20  # the page's JSON has all
 
 
 def test_says_who_the_load_balancer_is_and_which_profile_was_used() -> None:
