@@ -22,8 +22,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from pcapdiag import tables as t
 from pcapdiag import words
 from pcapdiag.causes import claims, endings, outcome
@@ -66,12 +64,12 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         t.LEG_BACKEND,
         title=(
             f"{claims.of_requests(traffic, t.LEG_BACKEND)} got no answer: {claims.who(names)} closed "
-            f"{words.seconds(float(np.median(after_s)))} after the request (median)"
+            f"{words.seconds(claims.median(after_s))} after the request (median)"
             + ("; the load balancer tried again, none failed" if severity else "")
         ),
         explanation=(
             "The backend acknowledged the request and then closed its side in order (FIN) without a byte of "
-            f"response. {profile.title} answers {profile.backend_closed_status} to that."
+            f"response. A load balancer answers {profile.backend_closed_status} to that ({profile.title})."
         ),
         remedy=(
             "Find in the backend's log why it gave these requests up; ask it directly for the same targets.",

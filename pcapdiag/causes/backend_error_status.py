@@ -45,6 +45,12 @@ CAUSE = Cause(
 #: Client errors that speak of the transfer rather than of the application: worth a warning.
 TRANSFER_ERRORS = (400, 405, 408, 413, 414)
 
+#: What a web server before the application may answer by itself.
+BY_WEB_SERVER = {
+    405: "For 405 look also at the web server before the application: which methods it allows.",
+    413: "For 413 look also at the web server before the application: its limit of body size.",
+}
+
 #: What load balancers answer by themselves, to a request they cannot read or cannot hand on.
 ALB_STATUSES = (400, 408, 413, 414, 431, 499, 502, 503, 504)
 
@@ -86,8 +92,7 @@ def _of_severity(traffic: Traffic, rows: np.ndarray, leg: int, severity: Severit
         ),
         remedy=(
             "Look at the backend's log at these times and targets; the load balancer did its work.",
-            "For 405 and 413 look also at the web server before the application: its methods, its limit of "
-            "body size.",
+            *(remedy for code, remedy in BY_WEB_SERVER.items() if code in codes),
         ),
         exchanges=rows,
         severity=severity,

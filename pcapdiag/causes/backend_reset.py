@@ -62,7 +62,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         t.LEG_BACKEND,
         title=(
             f"{claims.of_requests(traffic, t.LEG_BACKEND)} met an RST from {claims.who(names)}, "
-            f"{words.seconds(float(np.median(after_s)))} after the request (median)"
+            f"{words.seconds(claims.median(after_s))} after the request (median)"
             + (": the load balancer tried again, none failed" if severity else "")
         ),
         explanation=(

@@ -22,6 +22,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from pcapdiag import words
 from pcapdiag.causes import capturing
 from pcapdiag.causes.cause import Cause, Finding, Severity
 from pcapdiag.profiles import Profile
@@ -51,17 +52,22 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         return
     late = late if unnoticed else 0
     total = sum(file.packets for file in traffic.files)
+    ways = (
+        (steps, "{} bear a time before that of the record in front of them"),
+        (
+            late,
+            "{} lie behind later segments although their receivers sent no duplicate ACK, as they do for "
+            "what the network reorders",
+        ),
+        (early, "{} lie before the packets they acknowledge"),
+    )
     yield capturing.finding(
         CAUSE,
         title=(
             f"{max(steps, late, early):,} of {total:,} packets are stored out of their order: put right "
             "before anything was judged"
         ),
-        explanation=(
-            f"The times of {steps:,} packets lie before the time of the record in front of them; {late:,} "
-            "segments lie behind later ones although their receivers sent no duplicate ACK, as they do for "
-            f"what the network reorders; {early:,} answers lie before the packets they acknowledge."
-        ),
+        explanation=f"Of the packets, {words.happened(ways)}.",
         remedy=("Nothing needs doing here. For other tools: reordercap in.pcap out.pcap.",),
         facts={"backward_steps": steps, "late_segments": late, "early_answers": early},
     )

@@ -158,10 +158,15 @@ def first_reason(reasons: Sequence[str]) -> str:
     return f" for {len(reasons)} reasons, first: {reasons[0]}"
 
 
+def all_reasons(reasons: Sequence[str]) -> str:
+    """`` for these reasons: one; another.``, or a full stop where the title tells the only one."""
+    return f" for these reasons: {'; '.join(reasons)}." if len(reasons) > 1 else "."
+
+
 def median(values: np.ndarray) -> float:
-    """The median, to the millisecond; 0 of none."""
+    """The median, to the microsecond; 0 of none."""
     known = values[~np.isnan(values)]
-    return round(float(np.median(known)), 3) if len(known) else 0.0
+    return round(float(np.median(known)), 6) if len(known) else 0.0
 
 
 def cluster(values: np.ndarray) -> bool:

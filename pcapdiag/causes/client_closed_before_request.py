@@ -73,11 +73,12 @@ def _broken_off(traffic: Traffic, rows: np.ndarray) -> Finding:
         t.LEG_FRONTEND,
         title=(
             f"{claims.of_requests(traffic, t.LEG_FRONTEND)} broke off: {claims.who(names, 'clients')} closed "
-            f"{words.seconds(float(np.median(lasted_s)))} into a request not yet whole (median)"
+            f"{words.seconds(claims.median(lasted_s))} into a request not yet whole (median)"
         ),
         explanation=(
-            f"The client's FIN or RST came before the end of its request: {in_head} in the head, "
-            f"{len(rows) - in_head} in the body. The load balancer had not closed before."
+            "The client's FIN or RST came before the end of its request: "
+            + words.happened(((in_head, "{} in the head"), (len(rows) - in_head, "{} in the body")))
+            + ". The load balancer had not closed before."
         ),
         remedy=(
             "Look at these clients, not at the load balancer: time-outs, cancelled uploads, crashes, proxies "

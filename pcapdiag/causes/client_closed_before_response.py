@@ -67,7 +67,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     reasons = _reasons(traffic, rows)
     reason = max(reasons, key=lambda r: reasons[r])
     names = claims.involved(traffic, rows, t.LEG_FRONTEND)
-    median_s = float(np.median(waits_s))
+    median_s = claims.median(waits_s)
     ends = [words.seconds(float(wait_s)) for wait_s in (waits_s.min(), waits_s.max())]
     spread = " to ".join(dict.fromkeys(ends))
     whose = "the client, or in a proxy before the load balancer"

@@ -67,7 +67,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
             facts["servers_with_that_default"] = list(software)
     if alb_s is not None:
         facts["alb_idle_timeout_s"] = alb_s
-        measured += f"; {profile.title} keeps them {words.seconds(alb_s)}"
+        measured += f"; the load balancer keeps them {words.seconds(alb_s)} ({profile.title})"
     yield claims.finding(
         traffic,
         CAUSE,

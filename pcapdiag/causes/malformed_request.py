@@ -68,7 +68,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         ),
         explanation=(
             "HTTP/1.1 does not allow what these clients sent"
-            + (f": {'; '.join(reasons)}." if reasons else ".")
+            + claims.all_reasons(reasons)
             + " They were refused, and rightly so."
         ),
         remedy=(

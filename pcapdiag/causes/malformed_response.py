@@ -78,8 +78,8 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         ),
         explanation=(
             "HTTP/1.1 does not allow what the backend sent"
-            + (f": {'; '.join(reasons)}." if reasons else ".")
-            + f" {profile.title} answers 502 to such a response, or cuts one it had begun to relay."
+            + claims.all_reasons(reasons)
+            + " Load balancers answer 502 to it, cut what they had begun to relay, or forgive it."
         ),
         remedy=(
             f"Ask {names[0]} directly (curl --http1.1 --raw -i) and correct the code that writes these "

@@ -73,7 +73,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         t.LEG_BACKEND,
         title=(
             f"{claims.of_requests(traffic, t.LEG_BACKEND)} got a response header of up to "
-            f"{int(sizes.max()):,} bytes from {claims.who(names)} ({profile.title} takes {limit:,})"
+            f"{int(sizes.max()):,} bytes from {claims.who(names)} ({profile.title}: {limit:,})"
         ),
         explanation=(
             "The backend answered, and its start line and header fields together are over the load "

@@ -106,7 +106,8 @@ def _at_frontend(traffic: Traffic, profile: Profile, rows: np.ndarray) -> Findin
         ),
         remedy=(
             "Send such data in the body of a POST.",
-            "See whether a redirect makes the target grow at each turn; the load balancer's limit is fixed.",
+            "See whether a redirect makes the target grow at each turn.",
+            "The clouds' limits are fixed; nginx has large_client_header_buffers, HAProxy tune.bufsize.",
         ),
         exchanges=rows,
         facts=_facts(traffic, profile, rows),

@@ -12,15 +12,78 @@ _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 _ACRONYMS = frozenset(
     ("acks", "alb", "dns", "http", "icmp", "mss", "mtu", "rst", "rtt", "syn", "syns", "tcp", "tls", "uri")
 )
+#: Names that alone do not read well.
+_WORDS = {
+    "addresses_by_name": "addresses that clients of the name use",
+    "alb_limit_hops": "hops the ALB allows",
+    "answered_by_syn_ack": "answered by SYN-ACK",
+    "budget_ms": "high from",
+    "by_icmp": "refused by ICMP",
+    "by_reset": "closed by RST",
+    "by_rst": "refused by RST",
+    "changes": "changed",
+    "connections_cut": "connections with cut packets",
+    "damage_offset_bytes": "damaged after",
+    "empty_rtt_ms": "RTT of the empty path",
+    "error_s": "uncertain by",
+    "fastest_bps": "fastest transfer",
+    "forwarded_for_addresses": "addresses in X-Forwarded-For",
+    "frame": "last frame before the damage",
+    "healed_requests": "requests healed by a retry",
+    "held_down_requests": "requests refused while it was held down",
+    "http2_prefaces": "HTTP/2 prefaces",
+    "in_body": "ended in the body",
+    "in_head": "ended in the head",
+    "largest_passed_bytes": "largest segment that passed",
+    "lasted_cluster": "lasted alike",
+    "median_closed_after_s": "closed after (median)",
+    "median_download_s": "download (median)",
+    "median_lasted_s": "lasted (median)",
+    "median_missing_bytes": "missing (median)",
+    "median_reset_after_s": "reset after (median)",
+    "median_s": "waited (median)",
+    "median_tried_s": "tried for (median)",
+    "median_upload_s": "upload (median)",
+    "missing_bytes": "bytes missing",
+    "next_hop_mtu_bytes": "next-hop MTU",
+    "offset_s": "clocks apart by",
+    "one_sided_connections": "one-sided connections",
+    "others_median_rtt_ms": "median RTT of others",
+    "percentile_95_s": "95 % waited at most",
+    "period_s": "a check every",
+    "queued_rtt_ms": "RTT behind the queue",
+    "reason": "waited for",
+    "reasons": "what is wrong",
+    "repeated_hash": "hash that repeats",
+    "silence_s": "silent for",
+    "silent_addresses": "addresses that are silent",
+    "slowest_bps": "slowest transfer",
+    "slowest_s": "waited at most",
+    "slow_backend_factor": "slow from so many times the median",
+    "slow_backend_s": "always slow from",
+    "smallest_lost_bytes": "smallest segment lost",
+    "stall_s": "stood still for",
+    "syn_schedule_s": "SYNs sent at",
+    "unanswered_by_address": "unanswered at each address",
+    "usual_median_s": "usual wait (median)",
+    "usual_percentile_95_s": "95 % usually wait at most",
+    "waits_cluster": "waited alike",
+    "waited_s": "waited",
+    "ways": "how they failed",
+    "with_status": "with a status",
+    "without_host": "without Host",
+}
 _LISTED = 6
 
 
 def fact_name(name: str) -> str:
     """A fact's name without its unit, in words."""
-    words = name.split("_")
-    if len(words) > 1 and words[-1] in _UNITS:
-        words.pop()
-    return " ".join(acronym(word) if word in _ACRONYMS else word for word in words)
+    if name in _WORDS:
+        return _WORDS[name]
+    parts = name.split("_")
+    if len(parts) > 1 and parts[-1] in _UNITS:
+        parts.pop()
+    return " ".join(acronym(part) if part in _ACRONYMS else part for part in parts)
 
 
 def acronym(word: str) -> str:

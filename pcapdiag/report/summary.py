@@ -110,8 +110,11 @@ def share(part: int, whole: int) -> str:
     percent = 100 * part / whole
     if 0 < percent < 0.01:
         return "< 0.01 %"
+    if 99.995 <= percent < 100:
+        return "> 99.99 %"
     digits = 2 if percent < 0.1 or 99.9 < percent < 100 else 1 if percent < 10 or percent > 99 else 0
-    return f"{percent:.{digits}f} %".replace("100.0 %", "100 %").replace("100.00 %", "100 %")
+    text = f"{percent:.{digits}f}"
+    return f"{text.rstrip('0').rstrip('.') if digits else text} %"
 
 
 def share_line(finding: Finding, legs: dict[str, LegSummary], traffic: Traffic) -> str:
@@ -121,7 +124,7 @@ def share_line(finding: Finding, legs: dict[str, LegSummary], traffic: Traffic) 
     whole, things = base(finding, legs, traffic)
     said = f"{share(finding.count, whole)} of {things}" if 0 < finding.count <= whole else ""
     if finding.leg == "backend" and not legs["frontend"].exchanges:  # what clients got of it, nobody knows
-        answers = status_list(finding.statuses)
+        answers = answer_list(finding.statuses)
         return f"{said}, backend's answers: {answers}".removeprefix(", ") if answers else said
     if len(finding.statuses) == 1:
         got = next(iter(finding.statuses))
@@ -129,7 +132,7 @@ def share_line(finding: Finding, legs: dict[str, LegSummary], traffic: Traffic) 
         still = "still " if fine else ""
         said += f", clients {still}got " + ("no answer" if got == NO_RESPONSE else got)
     elif finding.statuses:
-        said += f", clients got {status_list(finding.statuses)}"
+        said += f", clients got {answer_list(finding.statuses)}"
     return said.removeprefix(", ")
 
 
@@ -137,6 +140,14 @@ def status_list(statuses: dict[str, int]) -> str:
     """``200: 1,159, 502: 41, no answer: 2``."""
     return ", ".join(
         f"{'no answer' if status == NO_RESPONSE else status}: {count:,}" for status, count in statuses.items()
+    )
+
+
+def answer_list(statuses: dict[str, int]) -> str:
+    """``502 (41), no answer (2)``: as a sentence has it."""
+    return ", ".join(
+        f"{'no answer' if status == NO_RESPONSE else status} ({count:,})"
+        for status, count in statuses.items()
     )
 
 
@@ -187,9 +198,9 @@ def requests(traffic: Traffic) -> int:
 
 
 def moment(time_ns: int) -> str:
-    """RFC 3339 in UTC with the fraction's trailing zeros trimmed."""
+    """RFC 3339 in UTC, to the microsecond, or the nanosecond where one is known; whole seconds as such."""
     seconds, fraction_ns = divmod(int(time_ns), 1_000_000_000)
-    fraction = f".{fraction_ns:09d}".rstrip("0") if fraction_ns else ""
+    fraction = f".{fraction_ns:09d}".removesuffix("000") if fraction_ns else ""
     return f"{_EPOCH + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%S}{fraction}Z"
 
 

@@ -171,7 +171,7 @@ def finding_lines(
     yield from wrapped(finding.explanation, width, indent=2)
     facts = [f"{fact_name(k)} {fact_value(k, v)}" for k, v in list(finding.facts.items())[:FACTS_SHOWN]]
     if facts:
-        yield from wrapped("Measured: " + ", ".join(facts), width, indent=2, hang=2)
+        yield from wrapped("Measured: " + "; ".join(facts), width, indent=2, hang=2)
     time = spent.of_finding(traffic, finding)
     if time and time.whole_us >= QUICK_US * time.requests:
         of = f" (mean of {time.requests:,} requests)" if time.requests > 1 else ""

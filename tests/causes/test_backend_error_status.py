@@ -29,6 +29,14 @@ def test_severity_by_status(status: int, severity: Severity) -> None:
     assert finding.statuses == {str(status): 1}
 
 
+@pytest.mark.parametrize(("status", "told"), [(405, "methods"), (413, "body size"), (500, ""), (404, "")])
+def test_what_a_web_server_answers_is_told_of_that_status_alone(status: int, told: str) -> None:
+    story = Story()
+    story.forwarded(story.asked(status=status), status=status)
+    _, *of_web_servers = story.only(backend_error_status).remedy
+    assert [told in remedy and f"For {status} " in remedy for remedy in of_web_servers] == [True] * bool(told)
+
+
 def test_each_severity_is_a_finding_of_its_own() -> None:
     story = Story()
     for status in (500, 502, 400, 404):

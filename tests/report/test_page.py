@@ -15,7 +15,7 @@ def test_a_finding_has_its_docs_page_s_words() -> None:
         "keepalive-race",
         "the backend had acknowledged the request before it reset",
     )
-    assert finding["facts"][0] == ("median reset after", "50 ms")
+    assert finding["facts"][0] == ("reset after (median)", "50 ms")
     assert finding["evidence"][0]["frames"] == "20, 21"
 
 

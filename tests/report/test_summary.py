@@ -5,16 +5,25 @@ import pytest
 from pcapdiag.causes.cause import Severity
 from pcapdiag.report import summary
 from tests.report.outage import empty, outage, quiet, reset_finding
-from tests.tables_builder import TrafficBuilder
+from tests.tables_builder import START_NS, TrafficBuilder
 
 
 @pytest.mark.parametrize(
     ("part", "whole", "said"),
     [(0, 10, "0 %"), (1, 0, "0 %"), (1, 8, "12 %"), (1, 29, "3.4 %"), (1, 3000, "0.03 %"),
-     (1, 100_000, "< 0.01 %"), (999, 1000, "99.9 %"), (10, 10, "100 %")],
+     (1, 100_000, "< 0.01 %"), (999, 1000, "99.9 %"), (10, 10, "100 %"), (1, 20, "5 %"),
+     (9999, 10_000, "99.99 %"), (99_999, 100_000, "> 99.99 %")],
 )  # fmt: skip
 def test_a_share_tells_little_from_nothing_and_most_from_all(part: int, whole: int, said: str) -> None:
     assert summary.share(part, whole) == said
+
+
+@pytest.mark.parametrize(
+    ("after_ns", "said"),
+    [(0, "20Z"), (424_060_000, "20.424060Z"), (424_060_001, "20.424060001Z")],
+)
+def test_a_moment_has_microseconds_or_nanoseconds(after_ns: int, said: str) -> None:
+    assert summary.moment(START_NS + after_ns) == f"2023-11-14T22:13:{said}"
 
 
 def test_the_verdict_is_one_sentence() -> None:

@@ -15,7 +15,7 @@ def test_says_what_failed_why_and_what_to_do() -> None:
     assert "3 of 10 requests failed; 2 explained: backend-reset; 1 not explained." in said
     assert "ERROR  backend-reset  20 % of backend requests, clients got 502" in said
     assert "The backend reset the connection" in said
-    assert "median reset after 50 ms" in said
+    assert "reset after (median) 50 ms" in said
     assert "- Look into the backend's log." in said
     assert "1 frontend exchange with 504: the backend leg is not in this capture" in said
 
