@@ -122,7 +122,14 @@ def _went_unanswered(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     whole = ~np.isin(exchanges["request_ended"], (t.END_GAP, t.END_UPGRADED)) & (
         (connections["flags"] & _UNJUDGED_CONNECTION) == 0
     )
+    whole &= ~_server_not_captured(connections)
     return asked & whole & (exchanges["response_ended"] != t.END_GAP) & (connections["closed_by"] != 255)
+
+
+def _server_not_captured(connections: np.ndarray) -> np.ndarray:
+    """Whether the client went on past its SYN, so its server did answer, and not a packet of that is here."""
+    begun, went_on = connections["flags"] & t.CONN_SYN, connections["client_packets"] > connections["syns"]
+    return (begun != 0) & went_on & (connections["server_packets"] == 0)
 
 
 def _groups(traffic: Traffic, rows: np.ndarray) -> list[Unexplained]:

@@ -54,6 +54,22 @@ def test_an_answer_still_to_come_when_the_capture_ended_did_not_fail() -> None:
     assert traffic.failed() == []
 
 
+def test_where_one_direction_was_captured_nothing_is_known_to_have_failed() -> None:
+    traffic = Frontend(client_packets=34, server_packets=0)
+    traffic.exchange(traffic.front, status=0)
+    assert traffic.failed() == []
+    one_way = analyze(
+        CAPTURES / "capture-one-sided" / "nginx-inbound-only.pcap", alb=["10.0.0.10", "10.0.1.10"]
+    )
+    assert one_way.account.failed == 0  # all 24 requests were answered, as the client's log says
+
+
+def test_a_request_that_a_dead_server_never_answered_failed() -> None:
+    traffic = Frontend(client_packets=9, server_packets=0, syns=0, flags=t.CONN_DATA_CLIENT)
+    traffic.exchange(traffic.front, status=0)
+    assert traffic.failed() == [0]
+
+
 @pytest.mark.parametrize("flag", [t.CONN_GAP, t.CONN_EVICTED])
 def test_an_answer_that_may_have_been_missed_did_not_fail(flag: int) -> None:
     traffic = Frontend(flags=flag)
