@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+import pcapdiag
 from pcapdiag.cli import main
 from pcapdiag.cli.report import stem
 from tests.conversation import Conversation, capture, write
@@ -111,6 +112,10 @@ def test_json_on_stdout_is_nothing_but_json(outage: Path, where: list[str]) -> N
 def test_reads_stdin(outage: Path) -> None:
     result = run("report", "-", stdin=outage.read_bytes())
     assert result.stdout.endswith("Report: stdin.html\n")
+    assert result.stdout.startswith(f"pcapdiag {pcapdiag.__version__}: standard input: ")
+    assert "<h1>standard input</h1>" in Path("stdin.html").read_text("utf-8")
+    in_json = json.loads(run("report", "-", "--format", "json", stdin=outage.read_bytes()).stdout)
+    assert in_json["capture"]["files"][0]["path"] == "-"
 
 
 def test_exit_code_1_only_when_asked_for(outage: Path, calm: Path) -> None:
