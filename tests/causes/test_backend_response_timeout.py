@@ -117,7 +117,7 @@ def test_a_balancer_that_waited_longer_for_another_answer_did_not_give_up_here()
         story.fin(story.forwarded(None, status=0, at_s=1.0 + n), by=CLIENT, after_s=5.0)
     finding = story.only(backend_response_timeout)
     assert finding.severity == Severity.WARNING
-    assert "waited longer for another answer (7.0 s)" in finding.explanation
+    assert "waited longer for another answer (7 s)" in finding.explanation
 
 
 def test_from_the_backend_alone_the_profiles_own_time_out_is_the_balancers() -> None:
