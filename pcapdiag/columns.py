@@ -6,12 +6,14 @@ exchanges the copies would be more memory than the tables.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 import numpy as np
 
 #: Rows looked at together: few enough that what is made of them stays in the processor's cache.
 BLOCK = 1 << 13
+#: A table of all numbers between the least and the most may be so many times as long as what it is for.
+SPAN_FACTOR = 8
 
 
 def blocks(count: int) -> Iterator[slice]:
@@ -28,11 +30,30 @@ def counts(column: np.ndarray) -> np.ndarray:
     return found
 
 
-def among(column: np.ndarray, numbers: Sequence[int]) -> np.ndarray:
-    """Where a column of small numbers (u1 or u2) has one of these; bool, one a row."""
-    chosen = np.zeros(1 << 8 * column.dtype.itemsize, "?")
-    chosen[list(numbers)] = True
-    return chosen[column]
+def among(values: np.ndarray | Sequence[int], wanted: np.ndarray | Collection[int]) -> np.ndarray:
+    """Which of some whole numbers are among the wanted ones; bool. (np.isin imports numpy.ma, too.)"""
+    values = np.asarray(values)
+    numbers = np.asarray(wanted if isinstance(wanted, np.ndarray) else list(wanted))
+    if not values.size or not numbers.size:
+        return np.zeros(values.shape, "?")
+    if values.dtype.kind == "u" and values.dtype.itemsize <= 2:
+        least, most = 0, int(np.iinfo(values.dtype).max)
+        numbers = numbers[(numbers >= 0) & (numbers <= most)]
+    else:
+        least, most = int(numbers.min()), int(numbers.max())
+    if most - least > max(SPAN_FACTOR * (len(values) + len(numbers)), 1 << 16):
+        ordered = np.sort(numbers)
+        at = np.searchsorted(ordered, values)
+        at[at == len(ordered)] = 0
+        return ordered[at] == values
+    chosen = np.zeros(most - least + 1, "?")
+    chosen[numbers.astype("i8") - least] = True
+    if least == 0 and values.dtype.kind == "u" and values.max() <= most:
+        return chosen[values]
+    found = (values >= least) & (values <= most)
+    if found.any():
+        found[found] = chosen[values[found].astype("i8") - least]
+    return found
 
 
 def tally(numbers: np.ndarray, size: int, where: Callable[[slice], np.ndarray]) -> np.ndarray:
@@ -47,10 +68,25 @@ def tally(numbers: np.ndarray, size: int, where: Callable[[slice], np.ndarray]) 
     return found
 
 
-def distinct(values: np.ndarray) -> np.ndarray:
+def distinct(values: np.ndarray | Sequence[int]) -> np.ndarray:
     """The values, each once, in order. (np.unique of one argument imports numpy.ma, which takes longer.)"""
-    ordered = np.sort(values)
+    ordered = np.sort(np.asarray(values))
     return ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])[: len(ordered)]]
+
+
+def union(some: np.ndarray, others: np.ndarray | Sequence[int]) -> np.ndarray:
+    """What stands in either, each once, in order."""
+    return distinct(np.concatenate([some, others]))
+
+
+def without(some: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """What stands in the first and not in the second, each once, in order."""
+    return distinct(some[~among(some, others)])
+
+
+def common(some: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """What stands in both, each once, in order."""
+    return distinct(some[among(some, others)])
 
 
 def numbered(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -64,8 +100,10 @@ def largest(count: int, most: int, value: Callable[[slice], np.ndarray]) -> np.n
     """At most `most` of `count` rows, those of the largest values; `value` gives the values of some rows."""
     rows, values = np.zeros(0, "i8"), np.zeros(0, "i8")
     for part in blocks(count):
-        rows = np.concatenate([rows, np.arange(part.start, part.stop)])
-        values = np.concatenate([values, value(part)])
+        some = value(part)
+        above = np.flatnonzero(some > values.min()) if len(rows) == most else np.arange(len(some))
+        if len(above):
+            rows, values = np.concatenate([rows, part.start + above]), np.concatenate([values, some[above]])
         if len(rows) > most:
             kept = np.argpartition(values, -most)[-most:]
             rows, values = rows[kept], values[kept]

@@ -16,6 +16,7 @@ import numpy as np
 
 from pcapdiag import tables as t
 from pcapdiag import tshark
+from pcapdiag.columns import among, distinct
 from pcapdiag.traffic import Traffic, address_text, endpoint
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ class Ends:
     def decode_as(self) -> dict[str, str]:
         """For tshark, the ports on which TLS was seen."""
         tls = self._rows["protocol"] == t.PROTOCOL_TLS
-        ports = np.unique(self._rows["server_port"][tls])[:PORTS_LIMIT].tolist()
+        ports = distinct(self._rows["server_port"][tls])[:PORTS_LIMIT].tolist()
         # What ALPN did not name is HTTP/1.1, as on any HTTPS port.
         return {
             f"{kind}.port=={port}": to for port in ports for kind, to in (("tcp", "tls"), ("tls", "http"))
@@ -336,7 +337,7 @@ def weave(traffic: Traffic) -> None:
     for table, column in ((exchanges, "next"), (connections, "first_exchange")):
         at = table[column]
         table[column] = place[np.where(at == t.NONE, len(order), at)]
-    mine = np.flatnonzero(np.isin(exchanges["connection"], np.flatnonzero(traffic.decrypted)))
+    mine = np.flatnonzero(among(exchanges["connection"], np.flatnonzero(traffic.decrypted)))
     mine = mine[np.argsort(exchanges["connection"][mine], kind="stable")]
     on = exchanges["connection"][mine]
     is_first = np.ones(len(mine), "?")

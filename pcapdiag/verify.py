@@ -12,10 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from pcapdiag import tables as t
 from pcapdiag import tshark
+from pcapdiag.columns import distinct
 from pcapdiag.traffic import endpoint
 
 if TYPE_CHECKING:
@@ -314,7 +313,7 @@ def http_ports(analysis_: Analysis) -> dict[str, str]:
     """Ports on which HTTP in clear was found, for tshark, which knows the usual ones only."""
     rows, decrypted = analysis_.traffic.connections, analysis_.traffic.decrypted
     plain = rows["protocol"] == t.PROTOCOL_HTTP
-    ports = np.unique(rows["server_port"][plain & ~decrypted if len(decrypted) else plain])[:100]
+    ports = distinct(rows["server_port"][plain & ~decrypted if len(decrypted) else plain])[:100]
     return {f"tcp.port=={port}": "http" for port in ports.tolist()}
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from pcapdiag import tables as t
+from pcapdiag.columns import among
 from pcapdiag.malformed import why_malformed
 from pcapdiag.traffic import Traffic
 from pcapdiag.wirepacket import (
@@ -160,7 +161,7 @@ class Wire:
             before = self.traffic.files[index].first_frame - 1
             for batch in self._files[index].reread(*own):
                 rows = decoder.decode(batch.data, batch.records, before + batch.first_frame)
-                rows = rows[np.isin(rows["frame"], frames) & (rows["kind"] == t.KIND_TCP)]
+                rows = rows[among(rows["frame"], frames) & (rows["kind"] == t.KIND_TCP)]
                 for frame, at, size in zip(
                     rows["frame"].tolist(),
                     rows["payload_off"].tolist(),
@@ -199,7 +200,7 @@ class Wire:
             for batch in self._files[index].reread(*frames):
                 rows = decoder.decode(batch.data, batch.records, before + batch.first_frame)
                 pairs = rows["src_port"].astype("u4") << 16 | rows["dst_port"]
-                for row in rows[np.isin(pairs, ports) & (rows["kind"] != t.KIND_DNS)]:
+                for row in rows[among(pairs, ports) & (rows["kind"] != t.KIND_DNS)]:
                     key, frame = packet_key(row), int(row["frame"])
                     for owner in owners.get(key, ()) if first <= frame <= last else ():
                         if owner.span.first_frame <= frame <= owner.span.last_frame:

@@ -27,6 +27,26 @@ def test_among(numbers: np.ndarray) -> None:
     assert columns.among(numbers, (3, 65535)).tolist() == np.isin(numbers, (3, 65535)).tolist()
 
 
+@pytest.mark.parametrize("dtype", ["u1", "u2", "u4", "i8", "u8"])
+@pytest.mark.parametrize(
+    "wanted",
+    [[], [7], [0, 3, 255], [300, 70_000], [5, 1 << 40], np.arange(50) * 9, np.zeros(0, "i8"), (3, 3)],
+)
+def test_among_any_numbers(dtype: str, wanted: list[int]) -> None:
+    most = min(np.iinfo(dtype).max, 1 << 41)
+    values = np.concatenate([[0, 3, 7, most], np.random.default_rng(1).integers(0, min(most, 400), 500)])
+    values = values.astype(dtype)
+    assert columns.among(values, wanted).tolist() == [int(value) in set(wanted) for value in values]
+    assert columns.among(values[:0], wanted).tolist() == []
+
+
+def test_sets() -> None:
+    some, others = np.array([5, 1, 5, 9], "u4"), np.array([9, 2, 1, 1], "i8")
+    assert columns.union(some, others).tolist() == [1, 2, 5, 9]
+    assert columns.without(some, others).tolist() == [5]
+    assert columns.common(some, others).tolist() == [1, 9]
+
+
 def test_tally(numbers: np.ndarray) -> None:
     found = columns.tally(numbers, 1000, lambda part: numbers[part] % 2 == 1)
     assert found.tolist() == np.bincount(numbers[numbers % 2 == 1], minlength=1000).tolist()

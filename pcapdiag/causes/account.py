@@ -14,6 +14,7 @@ import numpy as np
 
 from pcapdiag import tables as t
 from pcapdiag.causes import reading
+from pcapdiag.columns import among, distinct, union
 from pcapdiag.traffic import Traffic
 
 #: Client errors that speak of the transfer, not of the application: what an ALB, or a backend's HTTP layer,
@@ -73,9 +74,9 @@ def account_for(traffic: Traffic, claimed: np.ndarray, failed_by: np.ndarray | N
     """
     failed = failed_rows(traffic)
     if failed_by is not None and not (traffic.exchange_leg == t.LEG_FRONTEND).any():
-        failed = np.union1d(failed, np.flatnonzero(failed_by & (traffic.exchange_leg == t.LEG_BACKEND)))
+        failed = union(failed, np.flatnonzero(failed_by & (traffic.exchange_leg == t.LEG_BACKEND)))
     elif failed_by is not None:
-        failed = np.union1d(failed, _broken_off(traffic, np.flatnonzero(failed_by)))
+        failed = union(failed, _broken_off(traffic, np.flatnonzero(failed_by)))
     unexplained = failed[~claimed[failed]]
     return Account(len(failed), len(failed) - len(unexplained), _groups(traffic, unexplained), failed)
 
@@ -86,7 +87,7 @@ def _broken_off(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     exchanges, leg = traffic.exchanges, traffic.exchange_leg
     rows = rows[leg[rows] == t.LEG_FRONTEND]
     on = traffic.connections[exchanges["connection"][rows]]
-    cut = np.isin(exchanges["request_ended"][rows], (t.END_FIN, t.END_RST_SENDER))
+    cut = among(exchanges["request_ended"][rows], (t.END_FIN, t.END_RST_SENDER))
     unread = (on["server_acked"] < on["server_bytes"]) & (exchanges["next"][rows] == t.NONE)
     return rows[cut | unread]
 
@@ -99,7 +100,7 @@ def failed_rows(traffic: Traffic) -> np.ndarray:
         seen_by_client = leg == t.LEG_BACKEND
     rows = np.flatnonzero(seen_by_client & ((exchanges["flags"] & t.REQ_HEALTH) == 0))
     status, ended = exchanges["status"][rows], exchanges["response_ended"][rows]
-    bad = (status >= 500) | np.isin(status, FAILED_STATUSES) | np.isin(ended, _CUT_SHORT)
+    bad = (status >= 500) | among(status, FAILED_STATUSES) | among(ended, _CUT_SHORT)
     silent = np.flatnonzero((status == 0) & ~bad)
     bad[silent] = _went_unanswered(traffic, rows[silent])
     rows = rows[bad][~_never_asked(traffic, rows[bad])]
@@ -119,7 +120,7 @@ def _went_unanswered(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     exchanges = traffic.exchanges[rows]
     connections = traffic.connections[exchanges["connection"]]
     asked = (exchanges["flags"] & (t.REQ_SEEN | t.RSP_SEEN)) == t.REQ_SEEN
-    whole = ~np.isin(exchanges["request_ended"], (t.END_GAP, t.END_UPGRADED)) & (
+    whole = ~among(exchanges["request_ended"], (t.END_GAP, t.END_UPGRADED)) & (
         (connections["flags"] & _UNJUDGED_CONNECTION) == 0
     )
     whole &= ~_server_not_captured(connections)
@@ -171,7 +172,7 @@ def _what_lacks(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
 def _missing_text(traffic: Traffic, lack: int, rows: np.ndarray) -> str:
     """What to capture, or to look at, to explain these failures."""
     if lack == _NOTHING and not traffic.alb:
-        clients = np.unique(traffic.connections["client"][traffic.exchanges["connection"][rows]])
+        clients = distinct(traffic.connections["client"][traffic.exchanges["connection"][rows]])
         lone = f" ({traffic.addresses[clients[0]]}, if that is it)" if len(clients) == 1 else ""
         return f"no load balancer was recognised in this capture; name its address with --alb{lone}"
     missing = _MISSING[lack]
@@ -191,7 +192,7 @@ def _backend_ports(traffic: Traffic) -> list[int]:
 
 def _asked_ports(traffic: Traffic, rows: np.ndarray) -> list[int]:
     """The load balancer's ports, where clients named them in their Host; else those of HTTP and HTTPS."""
-    hosts = {traffic.strings[int(host)] for host in np.unique(traffic.exchanges["host"][rows]).tolist()}
+    hosts = {traffic.strings[int(host)] for host in distinct(traffic.exchanges["host"][rows]).tolist()}
     hosts = {host for host in hosts if ":" not in host.rpartition(":")[0] or "]:" in host}  # no bare IPv6
     named = {
         int(port) for _, mark, port in (host.rpartition(":") for host in hosts) if mark and port.isdecimal()

@@ -20,11 +20,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from pcapdiag import tables as t
 from pcapdiag.causes import attempts, claims, nodes
 from pcapdiag.causes.cause import Cause, Finding, Severity
+from pcapdiag.columns import distinct
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
 
@@ -44,7 +43,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     rows = rows[nodes.silent(traffic, rows)]
     if not len(rows):
         return
-    dead = [traffic.addresses[row] for row in np.unique(traffic.connections["server"][rows]).tolist()]
+    dead = [traffic.addresses[row] for row in distinct(traffic.connections["server"][rows]).tolist()]
     tried = nodes.tries_by_address(traffic)
     shares = [f"{address}: {failed} of {total}" for address, (total, failed) in tried.items()]
     yield claims.finding(

@@ -28,6 +28,7 @@ import numpy as np
 from pcapdiag import tables as t
 from pcapdiag.causes import claims, endings, own_answers, reading
 from pcapdiag.causes.cause import Cause, Finding, Severity
+from pcapdiag.columns import among, distinct, union
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
 
@@ -54,9 +55,9 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     rows = rows[traffic.exchange_leg[rows] == t.LEG_FRONTEND]
     status = traffic.exchanges["status"][rows]
     own = (status == AUTHENTICATION_FAILED) & (AUTHENTICATION_FAILED in profile.own_statuses)
-    ruled = rows[np.isin(status, RULED) & endings.has_flag(traffic, rows, t.REQ_SEEN)]
+    ruled = rows[among(status, RULED) & endings.has_flag(traffic, rows, t.REQ_SEEN)]
     ruled = ruled[own_answers.asked_nobody(traffic, ruled)]
-    rows = np.union1d(rows[own], _not_cached(traffic, ruled)).astype("i8")
+    rows = union(rows[own], _not_cached(traffic, ruled)).astype("i8")
     if not len(rows):
         return
     names = claims.involved(traffic, rows, t.LEG_FRONTEND)
@@ -89,7 +90,7 @@ def _not_cached(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     """The rows but those of statuses whose first answers say that they came out of a cache."""
     status = traffic.exchanges["status"][rows]
     kept = np.ones(len(rows), "?")
-    for code in np.unique(status).tolist():
+    for code in distinct(status).tolist():
         heads = reading.response_heads(traffic, rows[status == code], 1)
         if any(reading.fields(head, name) for head in heads for name in FROM_CACHE):
             kept[status == code] = False

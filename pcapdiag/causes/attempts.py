@@ -11,6 +11,7 @@ import numpy as np
 
 from pcapdiag import tables as t
 from pcapdiag.causes import endings, outcome
+from pcapdiag.columns import among, distinct
 from pcapdiag.traffic import Traffic
 
 FIRST_REPEAT_NS = 1_000_000_000  # RFC 6298: the first SYN is repeated after one second
@@ -28,7 +29,7 @@ def refused(traffic: Traffic, leg: int) -> np.ndarray:
     mask &= (connections["flags"] & (t.CONN_SYN | t.CONN_SYNACK)) == t.CONN_SYN
     reset = (connections["flags"] & t.CONN_REFUSED) != 0
     rows = np.flatnonzero(mask & (reset | ((connections["flags"] & t.CONN_ICMP) != 0)))
-    by_icmp = np.isin(rows, _unreachable(traffic))
+    by_icmp = among(rows, _unreachable(traffic))
     return rows[reset[rows] | by_icmp]
 
 
@@ -41,7 +42,7 @@ def unanswered(traffic: Traffic, leg: int) -> np.ndarray:
     mask &= (connections["flags"] & (t.CONN_DATA_CLIENT | t.CONN_FIN_CLIENT | t.CONN_RST_CLIENT)) == 0
     mask &= connections["client_packets"] <= connections["syns"]
     rows = np.flatnonzero(mask)
-    rows = rows[~np.isin(rows, _unreachable(traffic))]
+    rows = rows[~among(rows, _unreachable(traffic))]
     over = gave_up(traffic, rows)
     if leg == t.LEG_BACKEND and not over.all():
         behind = outcome.requests_behind(traffic, rows)
@@ -105,4 +106,4 @@ def _unreachable(traffic: Traffic) -> np.ndarray:
     told = np.where(
         ipv6, kind == ICMPV6_UNREACHABLE, (kind == ICMP_UNREACHABLE) & (code != ICMP_FRAGMENTATION_NEEDED)
     )
-    return np.unique(events["connection"][told])
+    return distinct(events["connection"][told])

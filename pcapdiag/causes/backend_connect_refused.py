@@ -21,12 +21,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from pcapdiag import tables as t
 from pcapdiag import words
 from pcapdiag.causes import attempts, claims, holding, outcome
 from pcapdiag.causes.cause import Cause, Finding, Severity
+from pcapdiag.columns import union
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
 
@@ -69,7 +68,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
             "Compare the port with the target group's; look for firewall rules that REJECT.",
             "Let health checks take such a backend out of service sooner.",
         ),
-        exchanges=np.union1d(failed.exchanges, held).astype("i8"),
+        exchanges=union(failed.exchanges, held).astype("i8"),
         connections=failed.connections,
         severity=failed.severity,
         facts={

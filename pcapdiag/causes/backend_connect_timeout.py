@@ -28,6 +28,7 @@ from pcapdiag import tables as t
 from pcapdiag import words
 from pcapdiag.causes import attempts, backlog, claims, holding, outcome
 from pcapdiag.causes.cause import Cause, Finding, Severity
+from pcapdiag.columns import union, without
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
 
@@ -48,7 +49,7 @@ CAUSE = Cause(
 def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     connections = attempts.unanswered(traffic, t.LEG_BACKEND)
     connections = connections[~backlog.served_meanwhile(traffic, connections)]
-    connections = np.setdiff1d(connections, backlog.lost_by_chance(traffic))
+    connections = without(connections, backlog.lost_by_chance(traffic))
     if not len(connections):
         return
     failed = outcome.of_attempts(traffic, connections)
@@ -87,7 +88,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
             f"See whether the host is up and has that address, first {names[0]}; compare the target group's "
             "port.",
         ),
-        exchanges=np.union1d(failed.exchanges, held).astype("i8"),
+        exchanges=union(failed.exchanges, held).astype("i8"),
         connections=failed.connections,
         severity=failed.severity,
         facts={

@@ -27,6 +27,7 @@ import numpy as np
 from pcapdiag import tables as t
 from pcapdiag.causes import claims, endings
 from pcapdiag.causes.cause import Cause, Finding, Severity
+from pcapdiag.columns import among
 from pcapdiag.profiles import Profile, load_profile
 from pcapdiag.traffic import Traffic
 
@@ -68,8 +69,8 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     status = traffic.exchanges["status"][rows]
     for severity, chosen in (
         (Severity.ERROR, status >= 500),
-        (Severity.WARNING, np.isin(status, TRANSFER_ERRORS)),
-        (Severity.INFO, (status < 500) & ~np.isin(status, TRANSFER_ERRORS)),
+        (Severity.WARNING, among(status, TRANSFER_ERRORS)),
+        (Severity.INFO, (status < 500) & ~among(status, TRANSFER_ERRORS)),
     ):
         if chosen.any():
             yield _of_severity(traffic, rows[chosen], leg, severity)
@@ -113,5 +114,5 @@ def _made_by_backend(traffic: Traffic, profile: Profile, rows: np.ndarray) -> np
         by_backend[number] = not any(name == mark or name.startswith(f"{mark}/") for mark in own)
     by_backend[0] = False
     status = traffic.exchanges["status"][rows]
-    marked = by_backend[traffic.exchanges["server"][rows]] & ~np.isin(status, profile.own_statuses)
-    return marked if traffic.alb else marked | ~np.isin(status, ALB_STATUSES)
+    marked = by_backend[traffic.exchanges["server"][rows]] & ~among(status, profile.own_statuses)
+    return marked if traffic.alb else marked | ~among(status, ALB_STATUSES)

@@ -31,6 +31,7 @@ from pcapdiag import tables as t
 from pcapdiag import words
 from pcapdiag.causes import claims, endings, losses, outcome
 from pcapdiag.causes.cause import Cause, Finding, Severity
+from pcapdiag.columns import among, distinct, union
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
 
@@ -128,7 +129,7 @@ def _why_unsure(traffic: Traffic, rows: np.ndarray, waits_s: np.ndarray, limit_s
 def _longest_answered_s(traffic: Traffic, rows: np.ndarray) -> float:
     """How long the load balancer waited for an answer that came from the servers of these requests."""
     exchanges, servers = traffic.exchanges, traffic.connections["server"]
-    asked = np.isin(servers[exchanges["connection"]], servers[exchanges["connection"][rows]])
+    asked = among(servers[exchanges["connection"]], servers[exchanges["connection"][rows]])
     asked &= (traffic.exchange_leg == t.LEG_BACKEND) & (exchanges["response_start_us"] != t.NEVER)
     asked &= exchanges["request_end_us"] != t.NEVER
     begun_us = exchanges["response_start_us"][asked].astype("i8") - exchanges["request_end_us"][asked]
@@ -137,7 +138,7 @@ def _longest_answered_s(traffic: Traffic, rows: np.ndarray) -> float:
 
 def _for_whom(traffic: Traffic, rows: np.ndarray) -> str:
     """For how many clients the requests were, where forwarding headers say so: each has a timer."""
-    forwarded = np.unique(traffic.exchanges["forwarded"][rows])
+    forwarded = distinct(traffic.exchanges["forwarded"][rows])
     if len(rows) < 2 or not forwarded.all():
         return ""
     return " All were for one client." if len(forwarded) == 1 else f" They were for {len(forwarded)} clients."
@@ -153,7 +154,7 @@ def given_up(traffic: Traffic, profile: Profile) -> np.ndarray:
     # A backend that answers when the load balancer has closed answers nobody.
     late = outcome.sent_to_nobody(traffic, t.LEG_BACKEND)
     late = late[~endings.answered_before_close(traffic, late)]
-    rows = np.union1d(rows, late).astype("i8")
+    rows = union(rows, late).astype("i8")
     connections = traffic.connections[traffic.exchanges["connection"][rows]]
     rows = rows[connections["client_acked"] >= connections["client_bytes"]]
     # A request acknowledged at last, after repeats that took up the time, had not been delivered by then.

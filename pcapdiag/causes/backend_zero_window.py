@@ -27,6 +27,7 @@ from pcapdiag import tables as t
 from pcapdiag import words
 from pcapdiag.causes import claims
 from pcapdiag.causes.cause import Cause, Finding, Severity
+from pcapdiag.columns import distinct
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
 
@@ -50,7 +51,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     if not len(chosen):
         return
     connections = chosen["connection"].astype("i8")
-    rows = np.unique([row for c in connections.tolist() for row in _held_up(traffic, c)]).astype("i8")
+    rows = distinct([row for c in connections.tolist() for row in _held_up(traffic, c)]).astype("i8")
     longest_s = int(chosen["longest_zero_us"].max()) / 1e6
     names = claims.peers(traffic, connections, t.LEG_BACKEND)
     yield claims.finding(
@@ -89,4 +90,4 @@ def _held_up(traffic: Traffic, connection: int) -> list[int]:
     own = list(traffic.of_connection(connection))
     starts_ns = traffic.exchanges["start_ns"][own]
     at = np.searchsorted(starts_ns, closed_ns, side="right") - 1
-    return [own[i] for i in np.unique(at[at >= 0]).tolist()]
+    return [own[i] for i in distinct(at[at >= 0]).tolist()]

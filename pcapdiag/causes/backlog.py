@@ -7,6 +7,7 @@ import numpy as np
 from pcapdiag import tables as t
 from pcapdiag.causes import attempts, endings
 from pcapdiag.causes.outcome import SLACK_NS
+from pcapdiag.columns import among, distinct, union, without
 from pcapdiag.traffic import Traffic
 
 
@@ -21,7 +22,7 @@ def served_meanwhile(traffic: Traffic, rows: np.ndarray, later_ns: int = 0) -> n
         return result
     ports = attempts.port_keys(traffic, rows)
     spans = traffic.connections[rows]
-    for port in np.unique(ports).tolist():
+    for port in distinct(ports).tolist():
         lively_ns = _lively_ns(traffic, port, rows)
         mine = ports == port
         first = np.searchsorted(lively_ns, spans["first_ns"][mine], side="right")
@@ -62,19 +63,19 @@ def lost_by_chance(traffic: Traffic) -> np.ndarray:
     """Connections whose few SYNs had no answer on a path that loses data, too, while others were served."""
     rows, by_chance = _unanswered(traffic)
     # A lone SYN takes no time: what counts is whether its repeat, a second later, would have been answered.
-    lone = np.setdiff1d(attempts.unanswered(traffic, t.LEG_BACKEND), rows)
+    lone = without(attempts.unanswered(traffic, t.LEG_BACKEND), rows)
     lone = lone[traffic.connections["syns"][lone] < attempts.MANY_SYNS]
     lone = lone[served_meanwhile(traffic, lone, attempts.FIRST_REPEAT_NS)]
     lone = lone[_loses_data(traffic, lone, in_limbo(traffic))]
-    return np.union1d(rows[by_chance], lone).astype("i8")
+    return union(rows[by_chance], lone).astype("i8")
 
 
 def _unanswered(traffic: Traffic) -> tuple[np.ndarray, np.ndarray]:
     """Connections without an answer from a port that others found alive or crowded; which loss explains."""
-    rows = np.union1d(attempts.unanswered(traffic, t.LEG_BACKEND), _still_asking(traffic)).astype("i8")
+    rows = union(attempts.unanswered(traffic, t.LEG_BACKEND), _still_asking(traffic)).astype("i8")
     rows = rows[(traffic.connections["flags"][rows] & t.CONN_SYNACK) == 0]
-    crowd = np.union1d(in_limbo(traffic), aborted(traffic)).astype("i8")
-    crowded = np.isin(attempts.port_keys(traffic, rows), attempts.port_keys(traffic, crowd))
+    crowd = union(in_limbo(traffic), aborted(traffic)).astype("i8")
+    crowded = among(attempts.port_keys(traffic, rows), attempts.port_keys(traffic, crowd))
     rows = rows[crowded | served_meanwhile(traffic, rows)]
     few = traffic.connections["syns"][rows] < attempts.MANY_SYNS
     return rows, few & _loses_data(traffic, rows, crowd)
@@ -144,10 +145,8 @@ def aborted(traffic: Traffic) -> np.ndarray:
 def _port_serves(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     """Whether the server's port answered requests on other connections, shortly before or after."""
     answered = traffic.connections["server_bytes"] > 0
-    serving = np.unique(
-        attempts.port_keys(traffic, np.flatnonzero((traffic.leg == t.LEG_BACKEND) & answered))
-    )
-    return np.isin(attempts.port_keys(traffic, rows), serving)
+    serving = distinct(attempts.port_keys(traffic, np.flatnonzero((traffic.leg == t.LEG_BACKEND) & answered)))
+    return among(attempts.port_keys(traffic, rows), serving)
 
 
 def _copied(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
@@ -156,13 +155,13 @@ def _copied(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     on = events["connection"]
     true = on[events["time_ns"] - traffic.connections["first_ns"][on] >= attempts.LEAST_PATIENCE_NS]
     twice = (traffic.connections["flags"][rows] & t.CONN_DUPLICATES) != 0
-    return twice & ~np.isin(rows, true)
+    return twice & ~among(rows, true)
 
 
 def _kept_asking(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     """Whether each client's data came again, and again, and the server still repeated its SYN-ACK: it heard
     the handshake's last ACK more often than loss explains."""
-    events = traffic.events[np.isin(traffic.events["connection"], rows)]
+    events = traffic.events[among(traffic.events["connection"], rows)]
     again = events[events["kind"] == t.EVENT_SYNACK_RETRANSMISSION]
     last_ns = np.zeros(len(traffic.connections), "i8")
     np.maximum.at(last_ns, again["connection"], again["time_ns"])
@@ -179,10 +178,10 @@ def _loses_data(traffic: Traffic, rows: np.ndarray, crowd: np.ndarray) -> np.nda
     """
     troubles = traffic.troubles
     lossy = troubles["connection"][(troubles["retransmitted"] > 0) | (troubles["lost_before"] > 0)]
-    lossy = np.setdiff1d(lossy, np.union1d(rows, crowd))
-    return np.isin(traffic.connections["server"][rows], traffic.connections["server"][lossy.astype("i8")])
+    lossy = without(lossy, union(rows, crowd))
+    return among(traffic.connections["server"][rows], traffic.connections["server"][lossy.astype("i8")])
 
 
 def queued_out(traffic: Traffic) -> np.ndarray:
     """Connections whose repeated SYNs and SYN-ACKs a full queue explains."""
-    return np.union1d(answered_late(traffic), in_limbo(traffic)).astype("i8")
+    return union(answered_late(traffic), in_limbo(traffic)).astype("i8")

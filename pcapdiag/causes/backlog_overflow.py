@@ -31,6 +31,7 @@ from pcapdiag import tables as t
 from pcapdiag import words
 from pcapdiag.causes import backlog, claims, endings, outcome
 from pcapdiag.causes.cause import Cause, Finding, Severity
+from pcapdiag.columns import distinct, union
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
 
@@ -60,7 +61,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     unanswered = backlog.dropped(traffic)
     late, in_limbo = backlog.answered_late(traffic), backlog.in_limbo(traffic)
     aborted = backlog.aborted(traffic)
-    connections = np.unique(np.concatenate([unanswered, late, in_limbo, aborted])).astype("i8")
+    connections = distinct(np.concatenate([unanswered, late, in_limbo, aborted])).astype("i8")
     if not len(connections):
         return
     bare, rows = _requests(traffic, connections)
@@ -70,7 +71,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     unread &= traffic.connections["server_acked"][traffic.exchanges["connection"][rows]] == 0
     answered = (traffic.peer[rows] == t.NONE) & endings.response_whole(traffic, rows) & ~unread
     served = outcome.healed(traffic, rows) | answered
-    exchanges = np.union1d(rows[~served], failed.exchanges).astype("i8")
+    exchanges = union(rows[~served], failed.exchanges).astype("i8")
     severity = None
     if not len(exchanges) and (failed.severity or not len(failed.connections)):
         exchanges, severity = rows, Severity.WARNING

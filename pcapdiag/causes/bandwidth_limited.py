@@ -30,6 +30,7 @@ import numpy as np
 from pcapdiag import tables as t
 from pcapdiag.causes import claims, reading
 from pcapdiag.causes.cause import Cause, Finding, Severity
+from pcapdiag.columns import among, union
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
 from pcapdiag.wirepacket import WirePacket
@@ -219,8 +220,8 @@ def _with_alike(traffic: Traffic, suspects: np.ndarray, proven: np.ndarray) -> n
     ends = traffic.connections[traffic.exchanges["connection"][suspects]]
     pairs = ends["client"].astype("u8") << 32 | ends["server"]
     unread = suspects[READ_AT_ONCE:]
-    same = np.isin(pairs[READ_AT_ONCE:], pairs[np.isin(suspects, proven)])
-    return np.union1d(proven, unread[same]).astype("i8")
+    same = among(pairs[READ_AT_ONCE:], pairs[among(suspects, proven)])
+    return union(proven, unread[same]).astype("i8")
 
 
 def _trips_ms(traffic: Traffic, rows: np.ndarray) -> tuple[float, float]:
@@ -234,7 +235,7 @@ def _trips_ms(traffic: Traffic, rows: np.ndarray) -> tuple[float, float]:
 
 
 def _lost(traffic: Traffic, rows: np.ndarray) -> int:
-    on = np.isin(traffic.troubles["connection"], traffic.exchanges["connection"][rows])
+    on = among(traffic.troubles["connection"], traffic.exchanges["connection"][rows])
     return int(traffic.troubles["retransmitted"][on].sum())
 
 

@@ -27,6 +27,7 @@ import numpy as np
 from pcapdiag import tables as t
 from pcapdiag.causes import capturing, evidence
 from pcapdiag.causes.cause import Cause, Finding, Severity
+from pcapdiag.columns import among, distinct
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
 
@@ -49,7 +50,7 @@ AT_START_NS = 1_000_000_000  # what a connection had in flight when the capture 
 
 def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     missing = np.where(_before(traffic), 0, traffic.troubles["missing_bytes"])
-    connections = np.unique(traffic.troubles["connection"][missing > 0])
+    connections = distinct(traffic.troubles["connection"][missing > 0])
     counted = sum(file.dropped_packets or 0 for file in traffic.files)
     if not len(connections) and not counted:
         return
@@ -89,4 +90,4 @@ def _before(traffic: Traffic) -> np.ndarray:
     events = traffic.events[traffic.events["kind"] == t.EVENT_MISSING]
     early = events["time_ns"] - connections["first_ns"][events["connection"]] <= AT_START_NS
     begun = (connections["flags"][on] & t.CONN_SYN) == 0
-    return begun & np.isin(on, events["connection"][early]) & ~np.isin(on, events["connection"][~early])
+    return begun & among(on, events["connection"][early]) & ~among(on, events["connection"][~early])

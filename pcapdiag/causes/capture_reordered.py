@@ -20,11 +20,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from pcapdiag import words
 from pcapdiag.causes import capturing
 from pcapdiag.causes.cause import Cause, Finding, Severity
+from pcapdiag.columns import among, distinct
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
 
@@ -77,8 +76,8 @@ def _late_segments(traffic: Traffic) -> tuple[int, int]:
     """How many segments came late, and how many duplicate ACKs their receivers sent."""
     troubles = traffic.troubles
     late = troubles["out_of_order"]
-    receivers = np.unique(
+    receivers = distinct(
         troubles["connection"][late > 0].astype("i8") << 1 | (1 - troubles["direction"][late > 0])
     )
-    mine = np.isin(troubles["connection"].astype("i8") << 1 | troubles["direction"], receivers)
+    mine = among(troubles["connection"].astype("i8") << 1 | troubles["direction"], receivers)
     return int(late.sum(dtype="i8")), int(troubles["duplicate_acks"][mine].sum(dtype="i8"))

@@ -32,6 +32,7 @@ from pcapdiag import tables as t
 from pcapdiag import words
 from pcapdiag.causes import claims, endings, losses, outcome, reading
 from pcapdiag.causes.cause import Cause, Finding, Severity
+from pcapdiag.columns import union
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
 
@@ -119,7 +120,7 @@ def left_early(traffic: Traffic) -> np.ndarray:
     rows = rows[~endings.hidden(traffic, rows) | (traffic.peer[rows] != t.NONE)]
     rows = rows[outcome.left_early(traffic, rows)]
     rows = rows[~reading.ended_streams(traffic, rows)]
-    return np.union1d(rows, outcome.sent_to_nobody(traffic, t.LEG_FRONTEND)).astype("i8")
+    return union(rows, outcome.sent_to_nobody(traffic, t.LEG_FRONTEND)).astype("i8")
 
 
 def _reasons(traffic: Traffic, rows: np.ndarray) -> dict[str, int]:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 import numpy as np
 
 from pcapdiag import tables as t
+from pcapdiag.columns import among
 from pcapdiag.traffic import Traffic
 
 CLIENT, SERVER, NOBODY = 0, 1, 255
@@ -102,7 +103,7 @@ def _unfinished(traffic: Traffic) -> np.ndarray:
     rows = rows[(exchanges["response_ended"][rows] != t.END_GAP) & has_flag(traffic, rows, t.REQ_SEEN)]
     rows = rows[(closed_by(traffic, rows) != NOBODY) & seen_whole(traffic, rows)]
     rows = rows[~answered_unread(traffic, rows)]
-    rows = rows[~np.isin(exchanges["connection"][rows], _mispaired(traffic))]
+    rows = rows[~among(exchanges["connection"][rows], _mispaired(traffic))]
     # Bytes that only a short snaplen hides were sent all the same.
     return rows[
         (exchanges["request_ended"][rows] != t.END_GAP) | connection_flag(traffic, rows, t.CONN_TRUNCATED)
@@ -148,7 +149,7 @@ def request_whole(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     """Whether each request came to its end. One hidden by a short snaplen is taken to have, if its method has
     no body: with one, nobody knows how long it should have been (see ``hidden``)."""
     ended = traffic.exchanges["request_ended"][rows]
-    unbodied = np.isin(traffic.exchanges["method"][rows], _UNBODIED)
+    unbodied = among(traffic.exchanges["method"][rows], _UNBODIED)
     return _WHOLE[ended] | (hidden(traffic, rows) & unbodied)
 
 
@@ -263,13 +264,13 @@ def is_last_attempt(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     if not len(rows):
         return np.zeros(0, "?")
     siblings = np.flatnonzero(
-        (traffic.exchange_leg == t.LEG_BACKEND) & np.isin(traffic.peer, peers[peers != t.NONE])
+        (traffic.exchange_leg == t.LEG_BACKEND) & among(traffic.peer, peers[peers != t.NONE])
     )
     order = np.lexsort((traffic.exchanges["start_ns"][siblings], traffic.peer[siblings]))
     siblings = siblings[order]
     of = traffic.peer[siblings]
     last = siblings[np.append(of[1:] != of[:-1], True)]
-    return np.isin(rows, last)
+    return among(rows, last)
 
 
 def answer_ns(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
@@ -313,7 +314,7 @@ def unread_response(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     holed = traffic.troubles["connection"][
         (traffic.troubles["direction"] == SERVER) & (traffic.troubles["hole_bytes"] > 0)
     ]
-    late = (connections["closed_by"] == CLIENT) & closed_by_reset(traffic, rows) & ~np.isin(on, holed)
+    late = (connections["closed_by"] == CLIENT) & closed_by_reset(traffic, rows) & ~among(on, holed)
     late &= ~response_begun(traffic, rows)
     return last & (gap | (connections["server_acked"] < connections["server_bytes"])) & ~(late & ~gap)
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from pcapdiag import tables as t
 from pcapdiag.causes.cause import Evidence
+from pcapdiag.columns import among
 from pcapdiag.traffic import Traffic
 
 MAX_EVIDENCE = 20
@@ -87,7 +88,7 @@ def _of_connection(traffic: Traffic, row: int, note: str, kinds: tuple[int, ...]
 def _of_events(traffic: Traffic, row: int, larger_than: int, notes: dict[int, str]) -> Evidence:
     events = traffic.events_of(row)
     small = (events["kind"] == t.EVENT_RETRANSMISSION) & (events["b"] <= larger_than)
-    events = events[np.isin(events["kind"], list(notes)) & ~small]
+    events = events[among(events["kind"], list(notes)) & ~small]
     if not len(events):
         return _of_connection(traffic, row, "", ())
     kinds = set(events["kind"].tolist())
@@ -101,9 +102,7 @@ def _event_frames(
     if not kinds:
         return []
     events = traffic.events_of(connection)
-    wanted = (
-        np.isin(events["kind"], kinds) & (events["time_ns"] >= start_ns) & (events["time_ns"] <= until_ns)
-    )
+    wanted = among(events["kind"], kinds) & (events["time_ns"] >= start_ns) & (events["time_ns"] <= until_ns)
     return [int(frame) for frame in events["frame"][wanted][:MAX_FRAMES]]
 
 

@@ -28,6 +28,7 @@ from pcapdiag import tables as t
 from pcapdiag import words
 from pcapdiag.causes import claims, endings
 from pcapdiag.causes.cause import Cause, Finding, Severity
+from pcapdiag.columns import distinct
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
 
@@ -101,4 +102,4 @@ def _with_those_before(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
         at = traffic.previous(at)
         more = at != t.NONE
         at, begins_at, acked = at[more], begins_at[more], acked[more]
-    return np.unique(np.concatenate([rows, *found])).astype("i8")
+    return distinct(np.concatenate([rows, *found])).astype("i8")

@@ -11,6 +11,7 @@ import numpy as np
 
 from pcapdiag import tables as t
 from pcapdiag.causes import attempts, endings, outcome
+from pcapdiag.columns import among, distinct, without
 from pcapdiag.traffic import Traffic
 
 HOLD_NS = 60_000_000_000  # Apache's "retry", the longest default of those that hold a backend down
@@ -24,9 +25,9 @@ def held_down(traffic: Traffic, connections: np.ndarray, failed: np.ndarray) -> 
     if not len(failed):
         return failed
     exchanges = traffic.exchanges
-    rows = np.setdiff1d(outcome.unserved(traffic), failed)
+    rows = without(outcome.unserved(traffic), failed)
     rows = rows[
-        np.isin(exchanges["status"][rows], np.unique(exchanges["status"][failed]))
+        among(exchanges["status"][rows], distinct(exchanges["status"][failed]))
         & (exchanges["status"][rows] > 0)
     ]
     rows = rows[endings.heads_seen_whole(traffic, rows)]  # else their targets are not known to be alike
@@ -56,7 +57,7 @@ def _group(traffic: Traffic, row: int) -> tuple[str, str]:
 
 def _served_by(traffic: Traffic, connections: np.ndarray) -> set[tuple[str, str]]:
     """The groups of requests that the backends of these attempts had been serving."""
-    ports = np.unique(attempts.port_keys(traffic, connections))
+    ports = distinct(attempts.port_keys(traffic, connections))
     rows = np.flatnonzero((traffic.exchange_leg == t.LEG_BACKEND) & (traffic.peer != t.NONE))
-    rows = rows[np.isin(attempts.port_keys(traffic, traffic.exchanges["connection"][rows]), ports)]
+    rows = rows[among(attempts.port_keys(traffic, traffic.exchanges["connection"][rows]), ports)]
     return {_group(traffic, row) for row in traffic.peer[rows[:MAX_SERVED]].tolist()}

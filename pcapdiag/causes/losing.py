@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-
 from pcapdiag import tables as t
 from pcapdiag import words
 from pcapdiag.causes import backlog, claims, endings, losses, outcome
 from pcapdiag.causes.cause import Cause, Finding, Severity
+from pcapdiag.columns import union
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
 
@@ -31,8 +30,8 @@ def find(
     # A loss slows; that an answer is an error has a cause of its own.
     slowed = slowed[traffic.exchanges["status"][slowed] < 500]
     if leg == t.LEG_BACKEND:
-        failed = np.union1d(failed, outcome.of_attempts(traffic, backlog.lost_by_chance(traffic)).exchanges)
-    exchanges = np.union1d(slowed, failed).astype("i8")
+        failed = union(failed, outcome.of_attempts(traffic, backlog.lost_by_chance(traffic)).exchanges)
+    exchanges = union(slowed, failed).astype("i8")
     names = claims.peers(traffic, found.connections, leg)
     what = "backends" if leg == t.LEG_BACKEND else "clients"
     way = "from" if (found.worse == 1) == (leg == t.LEG_BACKEND) else "to"

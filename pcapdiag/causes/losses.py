@@ -13,6 +13,7 @@ import numpy as np
 
 from pcapdiag import tables as t
 from pcapdiag.causes import backlog, endings, paths, reading
+from pcapdiag.columns import among, common, distinct
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
 from pcapdiag.wire import Span
@@ -63,15 +64,15 @@ def on_leg(traffic: Traffic, leg: int, profile: Profile) -> Losses | None:
     every = np.flatnonzero(mine)
     lossy = _above(traffic, every, lost, profile)
     if not lossy:
-        peers = [every[peer[every] == p] for p in np.unique(peer[hit])]
+        peers = [every[peer[every] == p] for p in distinct(peer[hit])]
         every = np.concatenate(
             [[], *(rows for rows in peers if _above(traffic, rows, lost, profile))]
         ).astype("i8")
         if not len(every):
             return None
-        hit = np.intersect1d(hit, every)
+        hit = common(hit, every)
     else:
-        every = np.flatnonzero(mine & np.isin(peer, np.unique(peer[hit])))
+        every = np.flatnonzero(mine & among(peer, distinct(peer[hit])))
     rows = traffic.connections[every]
     return Losses(
         connections=hit,
@@ -186,7 +187,7 @@ def _slowed(traffic: Traffic, hit: np.ndarray) -> np.ndarray:
     exchanges = traffic.exchanges
     rows = np.flatnonzero(chosen[exchanges["connection"]])
     events = traffic.events
-    events = events[chosen[events["connection"]] & np.isin(events["kind"], LOSS_EVENTS)]
+    events = events[chosen[events["connection"]] & among(events["kind"], LOSS_EVENTS)]
     if not len(rows) or not len(events):
         return rows[:0]
     rows = rows[np.lexsort((exchanges["start_ns"][rows], exchanges["connection"][rows]))]
@@ -201,7 +202,7 @@ def _slowed(traffic: Traffic, hit: np.ndarray) -> np.ndarray:
     same = exchanges["connection"][waited] == events["connection"]
     waited, events, handshake = waited[same], events[same], handshake[same]
     long = handshake | (_waited_s(traffic, waited, events) >= NOTICEABLE_S)
-    return np.unique(waited[long] if long.any() else waited)
+    return distinct(waited[long] if long.any() else waited)
 
 
 def _waited_s(traffic: Traffic, rows: np.ndarray, events: np.ndarray) -> np.ndarray:
@@ -227,9 +228,9 @@ def _moments(traffic: Traffic, connections: np.ndarray, times_ns: np.ndarray) ->
 
 def _stall_s(traffic: Traffic, hit: np.ndarray) -> float:
     """How long these connections stood still: their streams, and before them their handshakes."""
-    mine = np.isin(traffic.troubles["connection"], hit)
+    mine = among(traffic.troubles["connection"], hit)
     events = traffic.events
-    again = (events["kind"] == t.EVENT_SYN_RETRANSMISSION) & np.isin(events["connection"], hit)
+    again = (events["kind"] == t.EVENT_SYN_RETRANSMISSION) & among(events["connection"], hit)
     waited_ns = np.zeros(len(traffic.connections), "i8")
     on = events["connection"][again]
     np.maximum.at(waited_ns, on, events["time_ns"][again] - traffic.connections["first_ns"][on])

@@ -6,6 +6,7 @@ import numpy as np
 
 from pcapdiag import tables as t
 from pcapdiag.causes import endings
+from pcapdiag.columns import among
 from pcapdiag.traffic import Traffic
 
 REFUSED = (400, 405, 411, 413, 414, 417, 421, 422, 431, 501, 505)
@@ -16,7 +17,7 @@ def refused(traffic: Traffic) -> np.ndarray:
     """Rows of frontend requests with something wrong in them that got an error, or no answer."""
     exchanges = traffic.exchanges
     rows = endings.flagged(traffic, _WRONG, t.LEG_FRONTEND)
-    rows = rows[np.isin(exchanges["status"][rows], (0, *REFUSED)) | _dropped(traffic, rows)]
+    rows = rows[among(exchanges["status"][rows], (0, *REFUSED)) | _dropped(traffic, rows)]
     http10 = endings.has_flag(traffic, rows, t.REQ_HTTP10) & ~endings.has_flag(
         traffic, rows, t.REQ_BAD | t.REQ_GARBLED
     )

@@ -29,6 +29,7 @@ import numpy as np
 from pcapdiag import tables as t
 from pcapdiag.causes import claims, endings, reading
 from pcapdiag.causes.cause import Cause, Finding, Severity
+from pcapdiag.columns import union
 from pcapdiag.malformed import why_malformed
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
@@ -59,7 +60,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     rows = endings.flagged(traffic, t.RSP_BAD, t.LEG_BACKEND)
     rows = rows[endings.readable(traffic, rows)]
     passed_over = _passed_over(traffic)
-    rows = np.union1d(rows, list(passed_over)).astype("i8")
+    rows = union(rows, list(passed_over)).astype("i8")
     if not len(rows):
         return
     rows, severity, healed = claims.failed_or_healed(traffic, rows)

@@ -32,6 +32,7 @@ from pcapdiag import tables as t
 from pcapdiag import words
 from pcapdiag.causes import claims, endings, evidence, outcome, paths
 from pcapdiag.causes.cause import Cause, Finding, Severity
+from pcapdiag.columns import among, distinct, union
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
 
@@ -80,7 +81,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
 
 
 def _on_leg(traffic: Traffic, leg: int, holes: paths.Blackholes, chosen: np.ndarray) -> Finding:
-    connections = np.unique(holes.connections[chosen])
+    connections = distinct(holes.connections[chosen])
     lost, passed = int(holes.lost_bytes[chosen].min()), int(holes.passed_bytes[chosen].max())
     passed_on = dict(
         zip(holes.connections[chosen].tolist(), holes.passed_bytes[chosen].tolist(), strict=True)
@@ -90,7 +91,7 @@ def _on_leg(traffic: Traffic, leg: int, holes: paths.Blackholes, chosen: np.ndar
     exchanges, without = stuck, bare
     if leg == t.LEG_BACKEND:
         behind = outcome.of_attempts(traffic, bare)
-        exchanges, without = np.union1d(stuck, behind.exchanges).astype("i8"), behind.connections
+        exchanges, without = union(stuck, behind.exchanges).astype("i8"), behind.connections
     mtu = _told_by_icmp(traffic, connections)
     names = claims.peers(traffic, connections, leg)
     what = claims.who(names, "backends" if leg == t.LEG_BACKEND else "clients")
@@ -164,5 +165,5 @@ def _has_hole(traffic: Traffic, row: int) -> bool:
 def _told_by_icmp(traffic: Traffic, connections: np.ndarray) -> int:
     """The smallest next-hop MTU that an ICMP message named, 0 = none."""
     events = traffic.events[(traffic.events["kind"] == t.EVENT_ICMP) & (traffic.events["b"] > 0)]
-    named = events["b"][np.isin(events["connection"], connections)]
+    named = events["b"][among(events["connection"], connections)]
     return int(named.min()) if len(named) else 0

@@ -6,6 +6,7 @@ import numpy as np
 
 from pcapdiag import tables as t
 from pcapdiag.causes import attempts, endings
+from pcapdiag.columns import among, distinct
 from pcapdiag.traffic import Traffic
 
 
@@ -22,10 +23,10 @@ def silent(traffic: Traffic, unanswered: np.ndarray) -> np.ndarray:
     answered = np.flatnonzero(
         endings.connections_on(traffic, t.LEG_FRONTEND) & ((connections["flags"] & t.CONN_SYNACK) != 0)
     )
-    alive = np.unique(connections["server"][answered])
-    ports = np.unique(connections["server_port"][answered[np.isin(connections["server"][answered], own)]])
+    alive = distinct(connections["server"][answered])
+    ports = distinct(connections["server_port"][answered[among(connections["server"][answered], own)]])
     to = connections[unanswered]
-    return np.isin(to["server"], own) & ~np.isin(to["server"], alive) & np.isin(to["server_port"], ports)
+    return among(to["server"], own) & ~among(to["server"], alive) & among(to["server_port"], ports)
 
 
 def tries_by_address(traffic: Traffic) -> dict[str, tuple[int, int]]:

@@ -15,6 +15,7 @@ import numpy as np
 from pcapdiag import tables as t
 from pcapdiag.causes import endings, tries
 from pcapdiag.causes.cause import Severity
+from pcapdiag.columns import distinct
 from pcapdiag.traffic import Traffic
 
 # One vantage point's clock orders what it sees; a millisecond allows for the order of two interfaces.
@@ -203,7 +204,7 @@ def of_attempts(traffic: Traffic, connections: np.ndarray) -> Attempts:
     waited_ns = answered_ns(traffic, behind[known]) - traffic.connections["first_ns"][connections[known]]
     waited_s[known] = waited_ns / 1e9
     if known.any():
-        return Attempts(np.unique(behind[known]).astype("i8"), connections[:0], None, waited_s)
+        return Attempts(distinct(behind[known]).astype("i8"), connections[:0], None, waited_s)
     if (traffic.exchange_leg == t.LEG_FRONTEND).any():
         return Attempts(connections[:0], connections, Severity.WARNING, waited_s)
     last = tries.last_tries(traffic, connections)

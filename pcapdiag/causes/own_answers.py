@@ -13,6 +13,7 @@ import numpy as np
 
 from pcapdiag import tables as t
 from pcapdiag.causes import endings, outcome
+from pcapdiag.columns import among, distinct
 from pcapdiag.profiles import Profile, load_profile
 from pcapdiag.traffic import Traffic
 
@@ -21,7 +22,7 @@ def refused(traffic: Traffic, *statuses: int) -> np.ndarray:
     """Rows of frontend exchanges answered with one of these statuses (any of 400 and above, if none)."""
     rows = endings.errors(traffic, t.LEG_FRONTEND)
     rows = rows[endings.has_flag(traffic, rows, t.REQ_SEEN)]
-    return rows[np.isin(traffic.exchanges["status"][rows], statuses)] if statuses else rows
+    return rows[among(traffic.exchanges["status"][rows], statuses)] if statuses else rows
 
 
 def backend_beside(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
@@ -57,7 +58,7 @@ def asked_nobody(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     started_ns, answered_ns = traffic.exchanges["start_ns"][rows], endings.answer_ns(traffic, rows)
     result = (traffic.peer[rows] == t.NONE) & (answered_ns != 0) & backend_beside(traffic, rows)
     vantage = _vantage(traffic, rows)
-    for number in np.unique(vantage[result]).tolist():
+    for number in distinct(vantage[result]).tolist():
         mine = np.flatnonzero(result & (vantage == number))
         begins_ns, ends_ns = _stray_spans_ns(traffic, number)
         # A span meets the wait when it began before the answer and had not ended before the request.
@@ -72,11 +73,11 @@ def _stray_spans_ns(traffic: Traffic, vantage: int) -> tuple[np.ndarray, np.ndar
     connections, exchanges = traffic.connections, traffic.exchanges
     empty = np.flatnonzero((traffic.leg == t.LEG_BACKEND) & (connections["exchanges"] == 0))
     empty = empty[connections["vantage"][empty] == vantage]
-    readable = np.isin(connections["protocol"][empty], (t.PROTOCOL_HTTP, t.PROTOCOL_NONE))
+    readable = among(connections["protocol"][empty], (t.PROTOCOL_HTTP, t.PROTOCOL_NONE))
     opened_ns = connections["first_ns"][empty]
     until_ns = np.where(readable, opened_ns, connections["last_ns"][empty])
     troubles = traffic.troubles
-    holed = np.unique(troubles["connection"][(troubles["direction"] == 0) & (troubles["missing_bytes"] > 0)])
+    holed = distinct(troubles["connection"][(troubles["direction"] == 0) & (troubles["missing_bytes"] > 0)])
     holed = holed[(traffic.leg[holed] == t.LEG_BACKEND) & (connections["vantage"][holed] == vantage)]
     stray = np.flatnonzero((traffic.exchange_leg == t.LEG_BACKEND) & (traffic.peer == t.NONE))
     stray = stray[~endings.has_flag(traffic, stray, t.REQ_HEALTH) & (_vantage(traffic, stray) == vantage)]

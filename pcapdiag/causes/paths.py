@@ -13,6 +13,7 @@ import numpy as np
 
 from pcapdiag import tables as t
 from pcapdiag.causes import endings
+from pcapdiag.columns import among, distinct
 from pcapdiag.traffic import Traffic
 
 TRIES = 3  # sent, and sent again twice: not lost by chance on a path that passes other segments
@@ -87,9 +88,9 @@ def _same_addresses(traffic: Traffic, connections: np.ndarray) -> np.ndarray:
     """Rows of all connections between the addresses of these."""
     if not len(connections):
         return np.zeros(0, "i8")
-    wanted = np.unique(path_keys(traffic, connections, 0))
+    wanted = distinct(path_keys(traffic, connections, 0))
     everyone = np.arange(len(traffic.connections))
-    return everyone[np.isin(path_keys(traffic, everyone, 0), wanted)]
+    return everyone[among(path_keys(traffic, everyone, 0), wanted)]
 
 
 def _largest_passed(traffic: Traffic, connections: np.ndarray, directions: np.ndarray) -> np.ndarray:

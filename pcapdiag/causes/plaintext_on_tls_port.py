@@ -25,6 +25,7 @@ import numpy as np
 from pcapdiag import tables as t
 from pcapdiag.causes import attempts, claims, endings
 from pcapdiag.causes.cause import Cause, Finding, Severity
+from pcapdiag.columns import among, distinct, union
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic, endpoint
 
@@ -53,10 +54,10 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     rows = endings.flagged(traffic, t.RSP_TLS, t.LEG_FRONTEND)
     if len(tls):
         clear = np.flatnonzero(frontend & (connections["protocol"] == t.PROTOCOL_HTTP))
-        speaks_tls = np.isin(attempts.port_keys(traffic, clear), np.unique(attempts.port_keys(traffic, tls)))
+        speaks_tls = among(attempts.port_keys(traffic, clear), distinct(attempts.port_keys(traffic, tls)))
         on_tls_port = np.zeros(len(connections), "?")
         on_tls_port[clear[speaks_tls]] = True
-        rows = np.union1d(rows, np.flatnonzero(on_tls_port[exchanges["connection"]])).astype("i8")
+        rows = union(rows, np.flatnonzero(on_tls_port[exchanges["connection"]])).astype("i8")
     hung_up = (exchanges["status"][rows] == 0) & (endings.closed_by(traffic, rows) == endings.SERVER)
     alert = endings.has_flag(traffic, rows, t.RSP_TLS)
     rows = rows[(exchanges["status"][rows] == 400) | hung_up | alert]

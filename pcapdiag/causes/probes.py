@@ -13,6 +13,7 @@ import numpy as np
 
 from pcapdiag import tables as t
 from pcapdiag.causes import attempts, endings, outcome
+from pcapdiag.columns import among, distinct, union
 from pcapdiag.traffic import Traffic
 
 FEWEST = 3  # of a rhythm: two pauses alike
@@ -29,7 +30,7 @@ def exchanges(traffic: Traffic) -> np.ndarray:
     rows = np.flatnonzero(alone)
     rows = rows[endings.has_flag(traffic, rows, t.REQ_SEEN)]
     known = endings.has_flag(traffic, rows, t.REQ_HEALTH)
-    shaped = np.isin(table["method"][rows], PROBE_METHODS) & ~endings.has_flag(traffic, rows, t.REQ_FORWARDED)
+    shaped = among(table["method"][rows], PROBE_METHODS) & ~endings.has_flag(traffic, rows, t.REQ_FORWARDED)
     shaped &= traffic.connections["exchanges"][table["connection"][rows]] == 1
     shaped &= _asks_for_server(traffic, rows)
     shaped[shaped] = _steady(traffic, rows[shaped], table["start_ns"][rows[shaped]])
@@ -39,7 +40,7 @@ def exchanges(traffic: Traffic) -> np.ndarray:
 def failed_attempts(traffic: Traffic) -> np.ndarray:
     """Backend connections refused or never answered that were health checks."""
     refused = attempts.refused(traffic, t.LEG_BACKEND)
-    rows = np.union1d(refused, attempts.unanswered(traffic, t.LEG_BACKEND)).astype("i8")
+    rows = union(refused, attempts.unanswered(traffic, t.LEG_BACKEND)).astype("i8")
     if not len(rows):
         return rows
     rows = rows[outcome.requests_behind(traffic, rows) == t.NONE]
@@ -58,9 +59,9 @@ def _asks_for_server(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     hosts = traffic.exchanges["host"][rows]
     servers = traffic.connections["server"][traffic.exchanges["connection"][rows]]
     result = np.zeros(len(rows), "?")
-    for host in np.unique(hosts).tolist():
+    for host in distinct(hosts).tolist():
         name = traffic.strings[host]
-        for server in np.unique(servers[hosts == host]).tolist():
+        for server in distinct(servers[hosts == host]).tolist():
             address = traffic.addresses[server]
             own = not name or name == address or name.startswith((f"{address}:", f"[{address}]"))
             result[(hosts == host) & (servers == server)] = own
@@ -77,7 +78,7 @@ def _steady(traffic: Traffic, rows: np.ndarray, start_ns: np.ndarray) -> np.ndar
 def _in_pace(keys: np.ndarray, times_ns: np.ndarray) -> np.ndarray:
     """Whether the times of each key come at equal pauses, most of them."""
     result = np.zeros(len(keys), "?")
-    for key in np.unique(keys).tolist():
+    for key in distinct(keys).tolist():
         mine = keys == key
         pauses = np.diff(np.sort(times_ns[mine]))
         if len(pauses) < FEWEST - 1:
@@ -91,7 +92,7 @@ def _in_pace(keys: np.ndarray, times_ns: np.ndarray) -> np.ndarray:
 def _pauses_ns(keys: np.ndarray, times_ns: np.ndarray) -> np.ndarray:
     """The median pause between the times of each one's key; 0 of a lone one."""
     result = np.zeros(len(keys))
-    for key in np.unique(keys).tolist():
+    for key in distinct(keys).tolist():
         mine = keys == key
         if np.count_nonzero(mine) > 1:
             result[mine] = np.median(np.diff(np.sort(times_ns[mine])))

@@ -29,6 +29,7 @@ from pcapdiag import tables as t
 from pcapdiag import words
 from pcapdiag.causes import claims, endings
 from pcapdiag.causes.cause import Cause, Finding, Severity
+from pcapdiag.columns import distinct
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
 
@@ -54,7 +55,7 @@ CAUSE = Cause(
 
 def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     short, beyond = _short(traffic), _beyond(traffic)
-    rows = np.unique(np.concatenate([short, beyond])).astype("i8")
+    rows = distinct(np.concatenate([short, beyond])).astype("i8")
     if not len(rows):
         return
     exchanges = traffic.exchanges[rows]

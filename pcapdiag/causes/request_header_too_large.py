@@ -30,6 +30,7 @@ import numpy as np
 from pcapdiag import tables as t
 from pcapdiag.causes import claims, endings, own_answers, reading
 from pcapdiag.causes.cause import Cause, Finding, Severity
+from pcapdiag.columns import union
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
 
@@ -57,7 +58,7 @@ READ_AT_ONCE = 20
 
 def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     rows = own_answers.refused(traffic, *REFUSALS)
-    rows = np.union1d(rows[own_answers.by_itself(traffic, profile, rows)], _reset(traffic)).astype("i8")
+    rows = union(rows[own_answers.by_itself(traffic, profile, rows)], _reset(traffic)).astype("i8")
     named = traffic.exchanges["status"][rows] == HEADER_TOO_LARGE
     rows = rows[named | _over_limit(traffic, profile, rows)]
     if len(rows):

@@ -31,6 +31,7 @@ from pcapdiag import tables as t
 from pcapdiag import words
 from pcapdiag.causes import claims, endings, outcome
 from pcapdiag.causes.cause import Cause, Finding, Severity
+from pcapdiag.columns import among, distinct
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
 
@@ -50,7 +51,7 @@ CAUSE = Cause(
 
 def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     short, left_open, beyond = _short(traffic), _left_open(traffic), _beyond(traffic)
-    rows = np.unique(np.concatenate([short, left_open, beyond])).astype("i8")
+    rows = distinct(np.concatenate([short, left_open, beyond])).astype("i8")
     if len(rows):
         yield _on_backend(traffic, rows, len(short), len(left_open), len(beyond))
     cut = _cut_on_frontend(traffic)
@@ -162,7 +163,7 @@ def _cut_on_frontend(traffic: Traffic) -> np.ndarray:
     """Rows of frontend exchanges cut by the load balancer whose backend leg is not here to say more."""
     rows = _begun(traffic, t.LEG_FRONTEND)
     rows = rows[(traffic.peer[rows] == t.NONE) & (endings.closed_by(traffic, rows) == endings.SERVER)]
-    cut = np.isin(traffic.exchanges["response_ended"][rows], (t.END_FIN, t.END_RST_SENDER))
+    cut = among(traffic.exchanges["response_ended"][rows], (t.END_FIN, t.END_RST_SENDER))
     return rows[cut & endings.has_flag(traffic, rows, t.RSP_LENGTH | t.RSP_CHUNKED)]
 
 

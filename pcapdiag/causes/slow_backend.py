@@ -35,6 +35,7 @@ from pcapdiag import tables as t
 from pcapdiag import words
 from pcapdiag.causes import attempts, claims, endings, losses
 from pcapdiag.causes.cause import Cause, Finding, Severity
+from pcapdiag.columns import among, distinct
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
 
@@ -92,13 +93,13 @@ def _unlike_itself(traffic: Traffic, rows: np.ndarray, far: np.ndarray) -> np.nd
     paths = np.array(
         [traffic.strings[int(row)].partition("?")[0] for row in traffic.exchanges["target"][rows]]
     )
-    if len(np.unique(paths[far])) >= MANY_PATHS:
+    if len(distinct(paths[far])) >= MANY_PATHS:
         return np.ones(len(rows), "?")
     exchanges = traffic.exchanges
     answered = np.flatnonzero((traffic.exchange_leg == t.LEG_BACKEND) & (exchanges["status"] >= 200))
     result = np.zeros(len(rows), "?")
-    for path in np.unique(paths[far]).tolist():
-        alike = answered[np.isin(exchanges["target"][answered], traffic.strings.starting_with(path.encode()))]
+    for path in distinct(paths[far]).tolist():
+        alike = answered[among(exchanges["target"][answered], traffic.strings.starting_with(path.encode()))]
         quick = _silent_us(traffic, alike) < _silent_us(traffic, rows[paths == path]).min() / QUICKER
         result[paths == path] = quick.any()
     return result
@@ -174,24 +175,24 @@ def _waits_on_purpose(traffic: Traffic, profile: Profile, rows: np.ndarray) -> n
     targets = traffic.exchanges["target"][rows]
     polls = np.zeros(len(rows), "?")
     marks = set(profile.long_poll_marks)
-    for target in np.unique(targets).tolist():
+    for target in distinct(targets).tolist():
         words = NO_WORD.split(traffic.strings[target].lower())
         polls[targets == target] = not marks.isdisjoint(words)
-    return polls | np.isin(traffic.exchanges["status"][rows], NOTHING_NEW)
+    return polls | among(traffic.exchanges["status"][rows], NOTHING_NEW)
 
 
 def _sent_again(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     """Whether a segment of each exchange's connection was lost between its request and its response."""
-    connections = np.unique(traffic.exchanges["connection"][rows])
-    events = traffic.events[np.isin(traffic.events["connection"], connections)]
+    connections = distinct(traffic.exchanges["connection"][rows])
+    events = traffic.events[among(traffic.events["connection"], connections)]
     kinds = (*losses.LOSS_EVENTS, t.EVENT_SPURIOUS)
-    events = events[np.isin(events["kind"], kinds)]
+    events = events[among(events["kind"], kinds)]
     result = np.zeros(len(rows), "?")
     if not len(events):
         return result
     start_ns = traffic.exchanges["start_ns"][rows]
     answered_ns = endings.answer_ns(traffic, rows)
-    for connection in np.unique(events["connection"]).tolist():
+    for connection in distinct(events["connection"]).tolist():
         times_ns = np.sort(events["time_ns"][events["connection"] == connection])
         mine = traffic.exchanges["connection"][rows] == connection
         after = np.searchsorted(times_ns, start_ns[mine])
@@ -207,7 +208,7 @@ def _usual_us(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     keys = attempts.port_keys(traffic, exchanges["connection"][answered])
     mine = attempts.port_keys(traffic, exchanges["connection"][rows])
     usual = np.zeros((len(rows), 2))
-    for key in np.unique(mine).tolist():
+    for key in distinct(mine).tolist():
         silent_us = _silent_us(traffic, answered[keys == key])
         if len(silent_us):
             usual[mine == key] = np.percentile(silent_us, (50, 95))

@@ -27,6 +27,7 @@ import numpy as np
 from pcapdiag import tables as t
 from pcapdiag.causes import claims
 from pcapdiag.causes.cause import Cause, Finding, Severity
+from pcapdiag.columns import among, distinct
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
 
@@ -41,7 +42,7 @@ CAUSE = Cause(
 
 def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     mine = traffic.leg == t.LEG_FRONTEND
-    if len(np.unique(traffic.connections["server"][mine])) < 2:
+    if len(distinct(traffic.connections["server"][mine])) < 2:
         return
     yield from _kept_addresses(traffic)
     if len(traffic.alb) >= 2:
@@ -57,23 +58,23 @@ def _kept_addresses(traffic: Traffic) -> Iterator[Finding]:
     frontend = np.flatnonzero(traffic.exchange_leg == t.LEG_FRONTEND)
     chosen: list[np.ndarray] = []
     given_for: set[str] = set()
-    for host in np.unique(exchanges["host"][frontend]).tolist():
+    for host in distinct(exchanges["host"][frontend]).tolist():
         given = traffic.dns.get(_name(traffic.strings[host]), {})
         rows = frontend[exchanges["host"][frontend] == host]
         to = server[exchanges["connection"][rows]]
-        current = [row for row in np.unique(to).tolist() if traffic.addresses[row] in given]
+        current = [row for row in distinct(to).tolist() if traffic.addresses[row] in given]
         if not current:
             continue  # DNS was not seen for this name, or what it gave is not what is used here at all
         known_ns = min(given.values())
         opened_ns = traffic.connections["first_ns"][exchanges["connection"][rows]]
-        kept = rows[~np.isin(to, current) & (opened_ns > known_ns)]
+        kept = rows[~among(to, current) & (opened_ns > known_ns)]
         if len(kept):
             chosen.append(kept)
             given_for.update(given)
     if not chosen:
         return
     kept = np.sort(np.concatenate(chosen))
-    used = [traffic.addresses[row] for row in np.unique(server[exchanges["connection"][kept]]).tolist()]
+    used = [traffic.addresses[row] for row in distinct(server[exchanges["connection"][kept]]).tolist()]
     names = claims.involved(traffic, kept, t.LEG_FRONTEND)
     yield claims.finding(
         traffic,
@@ -114,10 +115,10 @@ def _literal_addresses(traffic: Traffic) -> Iterator[Finding]:
     server = traffic.connections["server"]
     used = server[exchanges["connection"][rows]]
     others = np.flatnonzero(frontend & ~literal)
-    by_name = np.unique(server[exchanges["connection"][others]])
-    if not len(by_name) or (np.isin(by_name, used).all() and len(by_name) < 2):
+    by_name = distinct(server[exchanges["connection"][others]])
+    if not len(by_name) or (among(by_name, used).all() and len(by_name) < 2):
         return
-    addresses = [traffic.addresses[row] for row in np.unique(used).tolist()]
+    addresses = [traffic.addresses[row] for row in distinct(used).tolist()]
     names = claims.involved(traffic, rows, t.LEG_FRONTEND)
     yield claims.finding(
         traffic,

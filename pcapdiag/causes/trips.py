@@ -16,6 +16,7 @@ from pcapdiag import words
 from pcapdiag.causes import claims, endings
 from pcapdiag.causes.cause import Cause, Finding
 from pcapdiag.causes.paths import path_keys
+from pcapdiag.columns import among, distinct, without
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
 
@@ -47,7 +48,7 @@ def find(
     elsewhere = f"; others: {words.seconds(others_ms / 1000)}" if others_ms is not None else ""
     bound = f"a warning from {budget_ms:g} ms"
     if median_ms <= budget_ms:
-        shortest_ms = float(trips_us[np.isin(path, path[slow])].min()) / 1000
+        shortest_ms = float(trips_us[among(path, path[slow])].min()) / 1000
         bound = f"a warning from {profile.rtt_factor:g} times the same path's shortest, {shortest_ms:.1f} ms"
     yield claims.finding(
         traffic,
@@ -105,7 +106,7 @@ def _slow(trips_us: np.ndarray, path: np.ndarray, budget_us: float, factor: floa
     """Which connections have long round trips: their path's median is over the budget, or several of them are
     near it and far over that path's shortest."""
     slow = np.zeros(len(path), "?")
-    for far in np.unique(path[trips_us > budget_us / 2]).tolist():
+    for far in distinct(path[trips_us > budget_us / 2]).tolist():
         mine = np.flatnonzero(path == far)
         own_us = trips_us[mine]
         if np.median(own_us) > budget_us:
@@ -119,7 +120,7 @@ def _slow(trips_us: np.ndarray, path: np.ndarray, budget_us: float, factor: floa
 
 def _others_ms(traffic: Traffic, leg: int, slow: np.ndarray) -> float | None:
     """The median handshake of the leg's other connections, of a sample where they are many."""
-    others = np.setdiff1d(np.flatnonzero(endings.connections_on(traffic, leg)), slow)
+    others = without(np.flatnonzero(endings.connections_on(traffic, leg)), slow)
     row = traffic.connections[["syn_rtt_us", "ack_rtt_us"]][others[:: len(others) // SAMPLES + 1]]
     known = (row["syn_rtt_us"] != t.NEVER) & (row["ack_rtt_us"] != t.NEVER)
     trips_us = row["syn_rtt_us"][known].astype("i8") + row["ack_rtt_us"][known]

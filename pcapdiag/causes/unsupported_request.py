@@ -31,6 +31,7 @@ import numpy as np
 from pcapdiag import tables as t
 from pcapdiag.causes import claims, endings, own_answers, reading
 from pcapdiag.causes.cause import Cause, Finding, Severity
+from pcapdiag.columns import distinct
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
 
@@ -136,7 +137,7 @@ def _reasons(traffic: Traffic, rows: np.ndarray, prefaced: np.ndarray) -> dict[s
     """Why these were refused, the most frequent first."""
     status = traffic.exchanges["status"][rows]
     found: Counter[str] = Counter()
-    for code in np.unique(status).tolist():
+    for code in distinct(status).tolist():
         alike = rows[status == code]
         heads = reading.request_heads(traffic, alike, 1)
         found[_reason(code, heads[0] if heads else b"")] += len(alike)

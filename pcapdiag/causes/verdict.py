@@ -20,6 +20,7 @@ from pcapdiag.causes import claims, evidence, outcome
 from pcapdiag.causes.account import Account, account_for
 from pcapdiag.causes.catalogue import catalogue
 from pcapdiag.causes.cause import Evidence, Finding, Severity
+from pcapdiag.columns import among
 from pcapdiag.errors import PcapdiagError
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
@@ -40,11 +41,11 @@ def judge(
     found = [finding for module in catalogue().values() for finding in module.find(traffic, profile)]
     findings, owner = settle(traffic, [finding for finding in found if _decided(traffic, finding)])
     errors = [number for number, finding in enumerate(findings) if finding.severity >= Severity.ERROR]
-    account = account_for(traffic, owner != _UNCLAIMED, np.isin(owner, errors))
+    account = account_for(traffic, owner != _UNCLAIMED, among(owner, errors))
     wanted = [(not only or f.cause.name in only) and f.cause.name not in ignore for f in findings]
     shown = [finding for finding, is_wanted in zip(findings, wanted, strict=True) if is_wanted]
     if not all(wanted) and account.rows is not None:
-        hidden = np.isin(owner[account.rows], np.flatnonzero(~np.array(wanted)))
+        hidden = among(owner[account.rows], np.flatnonzero(~np.array(wanted)))
         account.hidden = int(np.count_nonzero(hidden))
     return sorted(shown, key=lambda f: (-f.severity, -f.count, f.cause.name, f.leg)), account
 
@@ -162,7 +163,7 @@ def _evidence_left(
 ) -> tuple[Evidence, ...]:
     """The finding's own evidence as far as it speaks of what is left; new evidence where none does."""
     on = traffic.exchanges["connection"][np.concatenate([rows, request_of(traffic, rows)])]
-    left = np.isin([e.connection for e in finding.evidence], np.concatenate([on, connections]))
+    left = among([e.connection for e in finding.evidence], np.concatenate([on, connections]))
     shown = tuple(e for e, still in zip(finding.evidence, left.tolist(), strict=True) if still)
     note = finding.evidence[0].note if finding.evidence else ""
     return (

@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pcapdiag import tables as t
+from pcapdiag.columns import distinct
 from pcapdiag.legs.endpoints import Endpoints
 from pcapdiag.legs.nesting import SLACK_NS
 from pcapdiag.legs.streams import Stream, streams_between
@@ -93,11 +94,11 @@ def _candidates(traffic: Traffic, endpoints: Endpoints, senders: np.ndarray, tls
 def _stretches(traffic: Traffic, exchanges: np.ndarray) -> Iterator[np.ndarray]:
     """Some neighbouring exchanges of each vantage point, from several places of its capture."""
     vantage = traffic.connections["vantage"][traffic.exchanges["connection"][exchanges]]
-    for one in np.unique(vantage).tolist():
+    for one in distinct(vantage).tolist():
         rows = exchanges[vantage == one]
         rows = rows[np.argsort(traffic.exchanges["request_frame"][rows], kind="stable")]
         starts = np.linspace(0, max(0, len(rows) - _EXCHANGES), _STRETCHES).astype("i8")
-        for start in np.unique(starts // _EXCHANGES * _EXCHANGES).tolist():
+        for start in distinct(starts // _EXCHANGES * _EXCHANGES).tolist():
             yield rows[start : start + _EXCHANGES]
 
 
@@ -127,7 +128,7 @@ def _wins(
 
 def _telling(sender: np.ndarray, listener: np.ndarray) -> Iterator[Echo]:
     """The senders most of whose exchanges won, with the listeners that many of those belong to."""
-    for one in np.unique(sender).tolist():
+    for one in distinct(sender).tolist():
         mine = listener[sender == one]
         won = mine[mine >= 0]
         if len(won) < _LEAST_WINS or len(won) < _LEAST_SHARE * len(mine):

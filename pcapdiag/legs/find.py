@@ -9,6 +9,7 @@ import numpy as np
 
 from pcapdiag import tables as t
 from pcapdiag import words
+from pcapdiag.columns import among, distinct, without
 from pcapdiag.errors import PcapdiagError
 from pcapdiag.legs.endpoints import Endpoints, endpoints_of, may_be_http
 from pcapdiag.legs.match import match_exchanges
@@ -118,16 +119,16 @@ def _vain_knocks(traffic: Traffic, endpoints: Endpoints, roles: Roles) -> np.nda
     to_listener = roles.listeners[at]
     is_client = np.zeros(len(traffic.addresses), "?")
     is_client[connections["client"][to_listener]] = True
-    ports = np.unique(connections["server_port"][to_listener])
+    ports = distinct(connections["server_port"][to_listener])
     silent = (connections["flags"] & (t.CONN_SYN | t.CONN_SYNACK)) == t.CONN_SYN
-    knocks = silent & is_client[connections["client"]] & np.isin(connections["server_port"], ports)
+    knocks = silent & is_client[connections["client"]] & among(connections["server_port"], ports)
     return knocks & ~roles.backends[at]
 
 
 def _alb_addresses(traffic: Traffic, endpoints: Endpoints, roles: Roles) -> tuple[str, ...]:
     """Its addresses that the capture shows, those of listeners first."""
-    listening = np.unique(endpoints.address[roles.listeners])
-    sending = np.setdiff1d(np.flatnonzero(roles.senders), listening)
+    listening = distinct(endpoints.address[roles.listeners])
+    sending = without(np.flatnonzero(roles.senders), listening)
     rows = np.concatenate([listening, sending]).astype("i8")[:_MOST_SHOWN].tolist()
     return tuple(traffic.addresses[row] for row in rows)
 

@@ -23,6 +23,7 @@ from collections import defaultdict
 import numpy as np
 
 from pcapdiag import tables as t
+from pcapdiag.columns import among, distinct
 from pcapdiag.legs.endpoints import Endpoints
 from pcapdiag.legs.heads import Head
 from pcapdiag.traffic import Traffic
@@ -179,12 +180,12 @@ def _bare_requests(asks: _Tally) -> np.ndarray:
         return np.zeros(0, "i8")
     bare = (exchanges["host"] == 0) | ((exchanges["flags"] & (t.REQ_HOST_IP | t.REQ_NO_HOST)) != 0)
     rows = np.flatnonzero(bare & alone[exchanges["connection"]])
-    rows = rows[np.isin(exchanges["method"][rows], _CHECK_METHODS)]
+    rows = rows[among(exchanges["method"][rows], _CHECK_METHODS)]
     sampled = np.array([head.exchange for head in asks.heads], "i8")
     names_program = np.array([b"user-agent" in head.values for head in asks.heads], "?")
     kind, of_sampled = _kinds(asks.traffic, rows), _kinds(asks.traffic, sampled)
-    rows = rows[np.isin(kind, of_sampled[~names_program]) & ~np.isin(kind, of_sampled[names_program])]
-    return np.unique(exchanges["connection"][rows])
+    rows = rows[among(kind, of_sampled[~names_program]) & ~among(kind, of_sampled[names_program])]
+    return distinct(exchanges["connection"][rows])
 
 
 def _kinds(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
@@ -227,7 +228,7 @@ def _asks_at_no_pace(traffic: Traffic, sender: int, checks: np.ndarray) -> bool:
     """Whether an address asks, beside its checks, for several things at no equal pauses."""
     exchanges = traffic.exchanges
     rows = np.flatnonzero(traffic.connections["client"][exchanges["connection"]] == sender)[:_MOST_REQUESTS]
-    rows = rows[~np.isin(exchanges["connection"][rows], checks)]
+    rows = rows[~among(exchanges["connection"][rows], checks)]
     times_ns = defaultdict(list)
     for target, start_ns in exchanges[["target", "start_ns"]][rows].tolist():
         times_ns[target].append(start_ns)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pcapdiag import tables as t
+from pcapdiag.columns import distinct
 from pcapdiag.traffic import Traffic
 
 _STRETCHES = 3  # of the capture: neighbouring requests, as those of one connection are
@@ -41,7 +42,7 @@ def sampled_heads(traffic: Traffic) -> list[Head]:
     rows = rows[_near(traffic, exchanges["request_frame"][rows])]
     rows = rows[np.argsort(exchanges["request_frame"][rows], kind="stable")]
     starts = np.linspace(0, max(0, len(rows) - _REQUESTS), _STRETCHES).astype("i8")
-    starts = np.unique(starts // _REQUESTS * _REQUESTS)
+    starts = distinct(starts // _REQUESTS * _REQUESTS)
     return [head for start in starts.tolist() for head in _heads(traffic, rows[start : start + _REQUESTS])]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from pcapdiag import built
 from pcapdiag import tables as t
+from pcapdiag.columns import distinct
 from pcapdiag.legs.clocks import clock_offset
 from pcapdiag.legs.hashes import address_hashes
 from pcapdiag.legs.normal import same_hosts, same_targets
@@ -26,7 +27,7 @@ def match_exchanges(traffic: Traffic) -> None:
     A frontend exchange's peer is its last attempt, each attempt's peer the frontend exchange it served.
     """
     traffic.peer = np.full(len(traffic.exchanges), t.NONE, "u4")
-    legs = set(np.unique(traffic.leg).tolist())
+    legs = set(distinct(traffic.leg).tolist())
     if not {t.LEG_FRONTEND, t.LEG_BACKEND} <= legs or not len(traffic.exchanges):
         return
     targets = same_targets(traffic)
@@ -49,7 +50,7 @@ def _match_all(traffic: Traffic, targets: np.ndarray) -> None:
         np.empty(_buckets(len(traffic.exchanges)), "u4"),
         traffic.peer,
     )
-    vantages = np.unique(traffic.connections["vantage"]).tolist()
+    vantages = distinct(traffic.connections["vantage"]).tolist()
     if len(vantages) == 1:
         _run(match, _in_time(traffic), 0, 0)
         return

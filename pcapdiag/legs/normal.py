@@ -10,6 +10,7 @@ import re
 
 import numpy as np
 
+from pcapdiag.columns import among, distinct
 from pcapdiag.traffic import Strings, Traffic
 
 _ABSOLUTE_FORM = re.compile(r"https?://[^/?#]*(/?.*)", re.DOTALL | re.IGNORECASE)
@@ -22,7 +23,7 @@ def same_targets(traffic: Traffic) -> np.ndarray:
     """For each string the row of its origin-form; empty when no target is in absolute-form."""
     strings = traffic.strings
     absolute = np.concatenate([strings.starting_with(b"http"), strings.starting_with(b"HTTP")])
-    absolute = absolute[np.isin(absolute, traffic.exchanges["target"])] if len(absolute) else absolute
+    absolute = absolute[among(absolute, traffic.exchanges["target"])] if len(absolute) else absolute
     if not 0 < len(absolute) <= _MANY:
         return _AS_THEY_ARE
     origins: dict[str, list[int]] = {}
@@ -30,7 +31,7 @@ def same_targets(traffic: Traffic) -> np.ndarray:
         if match := _ABSOLUTE_FORM.fullmatch(strings[row]):
             path = match[1] if match[1].startswith("/") else f"/{match[1]}"
             origins.setdefault(path, []).append(row)
-    for row in np.unique(traffic.exchanges["target"]).tolist():
+    for row in distinct(traffic.exchanges["target"]).tolist():
         if row < len(strings) and (text := strings[row]) in origins:
             origins[text].insert(0, row)
     return _to_first(strings, origins)
@@ -39,7 +40,7 @@ def same_targets(traffic: Traffic) -> np.ndarray:
 def same_hosts(traffic: Traffic) -> np.ndarray:
     """For each string the row of the same host, whatever its case and port; empty when none differ so."""
     strings = traffic.strings
-    hosts = np.unique(traffic.exchanges["host"]).tolist()
+    hosts = distinct(traffic.exchanges["host"]).tolist()
     if len(hosts) > _MANY:
         return _AS_THEY_ARE
     alike: dict[str, list[int]] = {}

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from pcapdiag import tables as t
+from pcapdiag.columns import among, distinct
 from pcapdiag.legs.endpoints import Endpoints
 from pcapdiag.legs.nesting import KEYLESS, by_answer, by_target, marked, nested
 from pcapdiag.legs.normal import same_targets
@@ -132,7 +133,7 @@ def _sample(traffic: Traffic) -> np.ndarray:
         rows = np.arange(total)
     else:
         starts = np.linspace(0, total - _SAMPLE_ROWS, _SAMPLES).astype("i8")
-        rows = np.unique((starts[:, None] + np.arange(_SAMPLE_ROWS)).ravel())
+        rows = distinct((starts[:, None] + np.arange(_SAMPLE_ROWS)).ravel())
     return rows[(traffic.exchanges["flags"][rows] & (t.REQ_SEEN | t.REQ_HEALTH)) == t.REQ_SEEN]
 
 
@@ -143,7 +144,7 @@ def _best_of_each_sender(found: np.ndarray, mostly: np.ndarray, endpoints: Endpo
     take most of what came to their listener: the other nodes of one load balancer.
     """
     own = endpoints.address[found["outer"]] == found["sender"]
-    has_own = np.isin(found["sender"], found["sender"][own])
+    has_own = among(found["sender"], found["sender"][own])
     most = np.zeros(int(found["sender"].max(initial=0)) + 1, "u4")
     np.maximum.at(most, found["sender"], found["times"])
     return found[own | (~has_own & (mostly | (found["times"] * 4 >= most[found["sender"]])))]

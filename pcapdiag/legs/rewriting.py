@@ -12,6 +12,7 @@ from collections import Counter
 import numpy as np
 
 from pcapdiag import tables as t
+from pcapdiag.columns import distinct
 from pcapdiag.legs.nesting import by_answer, nested
 from pcapdiag.traffic import Traffic
 
@@ -61,4 +62,4 @@ def _rule(front: str, back: str) -> Rule:
 
 
 def _targets(traffic: Traffic, rows: np.ndarray) -> list[int]:
-    return np.unique(traffic.exchanges["target"][rows])[:_MOST_TARGETS].tolist()
+    return distinct(traffic.exchanges["target"][rows])[:_MOST_TARGETS].tolist()

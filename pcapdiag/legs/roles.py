@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pcapdiag import tables as t
+from pcapdiag.columns import among, distinct
 from pcapdiag.legs.echoes import echoes
 from pcapdiag.legs.endpoints import Endpoints, exchanges_with, may_be_http
 from pcapdiag.legs.handwriting import forwarding_senders, handwriting_senders
@@ -78,13 +79,13 @@ def _take_named(roles: Roles, endpoints: Endpoints, passing: np.ndarray, named: 
     roles.senders |= named
     roles.senders[here["sender"]] = True
     roles.backends[here["inner"]] = True
-    roles.listeners &= ~roles.backends | np.isin(np.arange(len(roles.listeners)), here["outer"])
+    roles.listeners &= ~roles.backends | among(np.arange(len(roles.listeners)), here["outer"])
     roles.reasons.append("named by --alb")
 
 
 def _take_passing(roles: Roles, endpoints: Endpoints, passing: np.ndarray) -> None:
     """Requests pass through it. Of proxies in a row, the one whose listener no other proxy asks."""
-    outermost = passing[~np.isin(passing["outer"], passing["inner"])]
+    outermost = passing[~among(passing["outer"], passing["inner"])]
     chosen = outermost if len(outermost) else passing
     roles.listeners[chosen["outer"]] = True
     roles.senders[chosen["sender"]] = True
@@ -158,9 +159,9 @@ def _take_own_answers(roles: Roles, traffic: Traffic, endpoints: Endpoints) -> N
     servers = [row for row, text in enumerate(traffic.servers) if row and text in aws.own_server_names]
     statuses = sorted({*aws.own_statuses, *load_profile("alibaba").own_statuses} - _IN_LOGS_ONLY)
     for answered, reason in (
-        (np.isin(exchanges["server"], servers), f"it answers as {' or '.join(aws.own_server_names)}"),
+        (among(exchanges["server"], servers), f"it answers as {' or '.join(aws.own_server_names)}"),
         ((exchanges["flags"] & t.RSP_THROTTLED) != 0, "it answers with ALB-QPS-Limited"),
-        (np.isin(exchanges["status"], statuses), "it answers with a status that only load balancers use"),
+        (among(exchanges["status"], statuses), "it answers with a status that only load balancers use"),
     ):
         if answered.any():
             roles.listeners[endpoints.of_connection[exchanges["connection"][answered]]] = True
@@ -231,8 +232,8 @@ def _seek_other_side(roles: Roles, traffic: Traffic, endpoints: Endpoints) -> No
 def _named_clients(roles: Roles, traffic: Traffic) -> np.ndarray:
     """Addresses that the forwarding headers on the backend leg name."""
     on = traffic.connections["client"][traffic.exchanges["connection"]]
-    named = np.unique(traffic.exchanges["forwarded"][roles.senders[on]])
-    return np.isin(address_hashes(traffic.addresses), named[named != 0])
+    named = distinct(traffic.exchanges["forwarded"][roles.senders[on]])
+    return among(address_hashes(traffic.addresses), named[named != 0])
 
 
 def _asks_the_same(roles: Roles, traffic: Traffic, endpoints: Endpoints) -> np.ndarray:
@@ -244,7 +245,7 @@ def _asks_the_same(roles: Roles, traffic: Traffic, endpoints: Endpoints) -> np.n
     on = exchanges["connection"]
     request = exchanges["target"].astype("u8") << 8 | exchanges["method"]
     sent = roles.senders[traffic.connections["client"][on]]
-    again = np.isin(request, np.unique(request[sent])) & ~sent
+    again = among(request, distinct(request[sent])) & ~sent
     at = endpoints.of_connection
     total = np.bincount(at[on[~sent]], minlength=len(endpoints.address))
     same = np.bincount(at[on[again]], minlength=len(endpoints.address))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pcapdiag import tables as t
+from pcapdiag.columns import distinct
 from pcapdiag.traffic import Traffic
 
 _APART_NS = 1_000_000_000  # what a path and a retransmitted SYN may lie between two views of one connection
@@ -15,11 +16,11 @@ def seen_elsewhere(traffic: Traffic, leg: np.ndarray) -> np.ndarray:
     """Which connections a better vantage point saw too: one that sees both legs, or was given first."""
     connections = traffic.connections
     twin = np.zeros(len(connections), "?")
-    vantages = np.unique(connections["vantage"]).tolist()
+    vantages = distinct(connections["vantage"]).tolist()
     if len(vantages) < 2:
         return twin
     legs_seen = {
-        v: len(np.unique(leg[(connections["vantage"] == v) & (leg != t.LEG_UNKNOWN)])) for v in vantages
+        v: len(distinct(leg[(connections["vantage"] == v) & (leg != t.LEG_UNKNOWN)])) for v in vantages
     }
     ranked = sorted(vantages, key=lambda v: (-legs_seen[v], v))
     endpoints = _endpoint_pairs(connections)

@@ -7,9 +7,8 @@ seem to follow one another.
 
 from __future__ import annotations
 
-import numpy as np
-
 from pcapdiag import tables as t
+from pcapdiag.columns import among, distinct
 from pcapdiag.traffic import Traffic
 
 
@@ -25,7 +24,7 @@ def part_vantages(traffic: Traffic) -> None:
         if backends and fronts and len(backends) + len(fronts) == len(members) and new < 255:
             for index in backends:
                 traffic.files[index].vantage = new
-            connections["vantage"][np.isin(connections["file"], backends)] = new
+            connections["vantage"][among(connections["file"], backends)] = new
             new += 1
 
 
@@ -33,4 +32,4 @@ def _legs_of(traffic: Traffic, file: int) -> set[int]:
     """The legs of the exchanges on connections that begin in a file."""
     begun_here = traffic.connections["file"] == file
     carried = traffic.connections["exchanges"] > 0
-    return set(np.unique(traffic.leg[begun_here & carried & (traffic.leg != t.LEG_UNKNOWN)]).tolist())
+    return set(distinct(traffic.leg[begun_here & carried & (traffic.leg != t.LEG_UNKNOWN)]).tolist())

@@ -17,6 +17,7 @@ from pcapdiag import tables as t
 from pcapdiag import words
 from pcapdiag.causes.cause import Evidence, Finding, Severity
 from pcapdiag.causes.endings import capture_end_ns
+from pcapdiag.columns import among
 from pcapdiag.report.listing import tcp_flags
 from pcapdiag.report.summary import row_numbers
 from pcapdiag.traffic import Traffic
@@ -106,8 +107,8 @@ def running_frames(traffic: Traffic, item: Evidence) -> list[int]:
 def exchange_of(traffic: Traffic, item: Evidence, claimed: np.ndarray, marked: set[int]) -> int | None:
     """The exchange the evidence speaks of: claimed by the finding if one is, and at its frames."""
     rows = np.fromiter(traffic.of_connection(item.connection), "i8")
-    own = rows[np.isin(rows, claimed)]
-    candidates = own if len(own) else rows[np.isin(rows, traffic.peer[claimed])]
+    own = rows[among(rows, claimed)]
+    candidates = own if len(own) else rows[among(rows, traffic.peer[claimed])]
     if not len(candidates):
         candidates = rows
     frames = sorted(marked)

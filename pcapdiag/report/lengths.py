@@ -10,6 +10,7 @@ import numpy as np
 
 from pcapdiag import tables as t
 from pcapdiag.causes import endings
+from pcapdiag.columns import among
 from pcapdiag.traffic import Traffic
 
 
@@ -42,10 +43,10 @@ def _sent_again_us(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     until_us = np.zeros(len(rows), "i8")
     troubled = troubles["connection"][(troubles["direction"] == 1) & (troubles["retransmitted"] > 0)]
     last = (exchanges["response_end_us"] != t.NEVER) & (exchanges["next"] == t.NONE)
-    places = np.flatnonzero(last & np.isin(exchanges["connection"], troubled))
+    places = np.flatnonzero(last & among(exchanges["connection"], troubled))
     if not len(places):
         return until_us
-    events = traffic.events[np.isin(traffic.events["connection"], exchanges["connection"][places])]
+    events = traffic.events[among(traffic.events["connection"], exchanges["connection"][places])]
     events = events[(events["kind"] == t.EVENT_RETRANSMISSION) & (events["direction"] == 1)]
     again_ns = np.zeros(len(traffic.connections), "i8")
     np.maximum.at(again_ns, events["connection"], events["time_ns"])

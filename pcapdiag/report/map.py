@@ -11,7 +11,7 @@ from pcapdiag import tables as t
 from pcapdiag.analysis import Analysis
 from pcapdiag.causes.account import failed_rows
 from pcapdiag.causes.cause import Severity
-from pcapdiag.columns import numbered
+from pcapdiag.columns import among, numbered
 from pcapdiag.report.summary import row_numbers
 from pcapdiag.traffic import Traffic, endpoint
 
@@ -128,7 +128,7 @@ class Column:
         failures = np.bincount(which, weights.failed, len(distinct))
         carried = np.bincount(which, weights.exchanges + 1, len(distinct))
         order = np.lexsort((-carried, -failures))
-        fresh = order[~np.isin(distinct[order], list(self._placed))]
+        fresh = order[~among(distinct[order], list(self._placed))]
         room = SHOWN[self._kind] - len(self._placed)
         shown = fresh if len(fresh) <= room else fresh[: max(room - 1, 0)]
         for key in distinct[shown].tolist():

@@ -12,7 +12,7 @@ import numpy as np
 
 from pcapdiag import tables as t
 from pcapdiag.analysis import Analysis
-from pcapdiag.columns import largest
+from pcapdiag.columns import among, largest, union
 from pcapdiag.report.lengths import took_us
 from pcapdiag.report.listing import connection_state
 from pcapdiag.report.map import Failed, marked
@@ -49,9 +49,9 @@ def chosen(
         return np.arange(count), everything
     kept_failed = failed[_evenly(len(failed), FAILED_SHOWN)]
     slow = largest(count, SLOW_SHOWN, slowness)
-    must = np.union1d(kept_failed, slow)
+    must = union(kept_failed, slow)
     fair = _evenly(count, ROWS_SHOWN - len(must))
-    rows = np.union1d(must, fair)
+    rows = union(must, fair)
     everything.update(shown=len(rows), failed_shown=len(kept_failed), slow=len(slow))
     return rows, everything
 
@@ -74,7 +74,7 @@ def exchange_table(analysis: Analysis, failed: Failed) -> dict[str, Any]:
     rows, how = chosen(len(exchanges), failed.exchanges, lasted_us)
     if len(rows) < len(exchanges):  # a request is shown with the exchange on the other leg
         peers = traffic.peer[rows]
-        rows = np.union1d(rows, peers[peers != t.NONE])
+        rows = union(rows, peers[peers != t.NONE])
         how["shown"] = len(rows)
     part = exchanges[rows]
     connections = part["connection"]
@@ -104,7 +104,7 @@ def exchange_table(analysis: Analysis, failed: Failed) -> dict[str, Any]:
         part["request_ended"].tolist(),
         part["response_ended"].tolist(),
         [None if peer == t.NONE else peer for peer in traffic.peer[rows].tolist()],
-        np.isin(rows, failed.exchanges).astype("u1").tolist(),
+        among(rows, failed.exchanges).astype("u1").tolist(),
         owners(analysis, rows).tolist(),
     ]
     names = {
@@ -154,7 +154,7 @@ def connection_table(traffic: Traffic, failed: Failed) -> dict[str, Any]:
             connection_state(*pair)
             for pair in zip(part["flags"].tolist(), part["closed_by"].tolist(), strict=True)
         ],
-        np.isin(rows, bad).astype("u1").tolist(),
+        among(rows, bad).astype("u1").tolist(),
     ]
     names = {"client": clients, "server": servers}
     return {"columns": CONNECTION_COLUMNS, "names": names, "rows": list(zip(*columns, strict=True)), **how}

@@ -20,6 +20,7 @@ from pcapdiag import words
 from pcapdiag.causes import endings, outcome
 from pcapdiag.causes.account import failed_rows
 from pcapdiag.causes.cause import Finding, Severity
+from pcapdiag.columns import among, distinct
 from pcapdiag.report import lengths
 from pcapdiag.report.summary import client_leg, row_numbers
 from pcapdiag.traffic import Traffic
@@ -77,7 +78,7 @@ def _asked(traffic: Traffic, finding: Finding, most: int) -> np.ndarray:
     if not len(claimed):
         return claimed
     seen = outcome.frontend_rows(traffic, claimed)
-    return np.unique(np.where(seen == t.NONE, claimed, seen)).astype("i8")
+    return distinct(np.where(seen == t.NONE, claimed, seen)).astype("i8")
 
 
 def together(each: Sequence[Spent]) -> Spent:
@@ -98,13 +99,13 @@ def listed(analysis: Analysis) -> dict[int, Spent]:
         _asked(traffic, finding, FAILED_LISTED) for finding in findings if finding.severity > Severity.INFO
     ]
     measure(traffic, findings, *rows)
-    return of_requests(traffic, np.unique(np.concatenate(rows)))
+    return of_requests(traffic, distinct(np.concatenate(rows)))
 
 
 def measure(traffic: Traffic, findings: Sequence[Finding], *rows: np.ndarray) -> None:
     """Measure these requests and those of the findings; all at once is quicker than as they are asked for."""
     of_findings = [_asked(traffic, finding, REQUESTS_A_FINDING) for finding in findings]
-    of_requests(traffic, np.unique(np.concatenate([*rows, *of_findings, np.zeros(0, "i8")])))
+    of_requests(traffic, distinct(np.concatenate([*rows, *of_findings, np.zeros(0, "i8")])))
 
 
 def _slowest(traffic: Traffic) -> np.ndarray:
@@ -135,7 +136,7 @@ def _measured(traffic: Traffic, rows: np.ndarray) -> Iterator[tuple[int, Spent]]
     )
     unseen = outcome.connecting_meanwhile(traffic, rows) if in_clear else np.ones(len(rows), "?")
     took = lengths.took_us(traffic, rows).tolist()
-    inner = np.unique(np.array([exchange for own in served.values() for exchange in own], "i8"))
+    inner = distinct(np.array([exchange for own in served.values() for exchange in own], "i8"))
     ended = dict(zip(inner.tolist(), lengths.ended_us(traffic, inner).tolist(), strict=True))
     for place, (row, whole_us) in enumerate(zip(rows.tolist(), took, strict=True)):
         known = row in served or row in bare or not unseen[place]
@@ -272,7 +273,7 @@ def _connects(traffic: Traffic, row: int, attempts: Sequence[int], whole_us: int
 
 def _served(traffic: Traffic, rows: np.ndarray) -> dict[int, list[int]]:
     """The backend exchanges of each request, as far as the clocks can be compared."""
-    backs = np.flatnonzero((traffic.exchange_leg == t.LEG_BACKEND) & np.isin(traffic.peer, rows))
+    backs = np.flatnonzero((traffic.exchange_leg == t.LEG_BACKEND) & among(traffic.peer, rows))
     backs = backs[traffic.peer[backs] != t.NONE]
     pairs = {(int(traffic.peer[back]), back) for back in backs.tolist()}
     front = rows[traffic.exchange_leg[rows] == t.LEG_FRONTEND]
@@ -308,8 +309,8 @@ def _pauses(
         + bare.get(row, [])
         for row in rows.tolist()
     }
-    wanted = np.unique(np.array([c for connections in on.values() for c in connections], "i8"))
-    events = traffic.events[np.isin(traffic.events["connection"], wanted)]
+    wanted = distinct(np.array([c for connections in on.values() for c in connections], "i8"))
+    events = traffic.events[among(traffic.events["connection"], wanted)]
     closed: dict[int, list[tuple[str, int, int]]] = {}
     open_since: dict[tuple[int, int], int] = {}
     again_at: dict[tuple[int, int], int] = {}

@@ -15,6 +15,7 @@ from pcapdiag import tables as t
 from pcapdiag import words
 from pcapdiag.analysis import Analysis
 from pcapdiag.causes.cause import Finding, Severity
+from pcapdiag.columns import distinct
 from pcapdiag.traffic import Traffic, endpoint
 
 NO_RESPONSE = "none"
@@ -72,7 +73,7 @@ def _peer_count(traffic: Traffic, on_leg: np.ndarray, leg: int) -> int:
         keys = rows["server"][on_leg].astype("u8") << 16 | rows["server_port"][on_leg]
     else:
         keys = rows["client"][on_leg]
-    return len(np.unique(keys))
+    return len(distinct(keys))
 
 
 def status_counts(statuses: np.ndarray) -> dict[str, int]:

@@ -9,12 +9,13 @@ import numpy as np
 from pcapdiag import tables as t
 from pcapdiag.analysis import Analysis
 from pcapdiag.causes.cause import Finding
-from pcapdiag.columns import blocks, counts
+from pcapdiag.columns import among, blocks, counts, distinct
 from pcapdiag.report.summary import NO_RESPONSE, client_leg, row_numbers, span_ns
 from pcapdiag.traffic import Traffic
 
 MAX_STEPS = 500
 STATUSES_SHOWN = 5
+_TOLD_BY = ("status", "start_ns", "response_end_us", "response_body", "request_body")
 _SENT_AGAIN = (
     t.EVENT_RETRANSMISSION, t.EVENT_LOST_BEFORE, t.EVENT_SYN_RETRANSMISSION, t.EVENT_SYNACK_RETRANSMISSION,
     t.EVENT_FIN_RETRANSMISSION,
@@ -72,12 +73,11 @@ def by_step(traffic: Traffic, rows: np.ndarray, clock: Clock) -> tuple[dict[str,
     begun = np.zeros((len(names), clock.count), "i8")
     ended = np.zeros(clock.count)
     for part in blocks(len(rows)):
-        some = exchanges[rows[part]]
-        of = series_of[some["status"]].astype("i8") * clock.count
-        begun += np.bincount(of + clock.steps(some["start_ns"]), minlength=begun.size).reshape(begun.shape)
-        lasted_us = np.where(some["response_end_us"] == t.NEVER, 0, some["response_end_us"]).astype("i8")
-        size = some["response_body"] + some["request_body"]
-        ended += np.bincount(clock.steps(some["start_ns"] + lasted_us * 1000), size, clock.count)
+        status, start_ns, end_us, response, request = (exchanges[name][rows[part]] for name in _TOLD_BY)
+        of = series_of[status].astype("i8") * clock.count
+        begun += np.bincount(of + clock.steps(start_ns), minlength=begun.size).reshape(begun.shape)
+        end_ns = start_ns + np.where(end_us == t.NEVER, 0, end_us).astype("i8") * 1000
+        ended += np.bincount(clock.steps(end_ns), response + request, clock.count)
     shown = {name: row for name, row in zip(names, begun.tolist(), strict=True) if name == "ok" or any(row)}
     return shown, ended.astype("i8").tolist()
 
@@ -100,12 +100,12 @@ def series(of_status: np.ndarray) -> tuple[list[str], np.ndarray]:
 
 def retransmissions(traffic: Traffic, clock: Clock) -> dict[str, list[int]]:
     """Packets sent again on each leg, as far as the tables name them one by one."""
-    events = traffic.events[np.isin(traffic.events["kind"], _SENT_AGAIN)]
+    events = traffic.events[among(traffic.events["kind"], _SENT_AGAIN)]
     legs = traffic.leg[events["connection"]]
     steps = clock.steps(events["time_ns"])
     return {
         t.LEGS[leg] or "other": np.bincount(steps[legs == leg], minlength=clock.count).tolist()
-        for leg in np.unique(legs)
+        for leg in distinct(legs)
     }
 
 

@@ -15,6 +15,7 @@ SERVERS_SHOWN = 12
 BINS_PER_DECADE = 8
 LOWEST_US, DECADES = 10, 8  # 10 us to 1,000 s
 PERCENTILES = (50, 90, 99)
+_TOLD_BY = ("connection", "request_end_us", "response_start_us")
 _EDGES_US = LOWEST_US * 10 ** (np.arange(1, DECADES * BINS_PER_DECADE) / BINS_PER_DECADE)
 
 
@@ -30,13 +31,14 @@ def response_times(traffic: Traffic) -> dict[str, Any]:
     unanswered = np.zeros(len(keys), "i8")
     answered = 0
     for part in blocks(len(exchanges)):
-        some = exchanges[part][leg_of[part] == leg]
-        silent = some["response_start_us"] == t.NEVER
-        unanswered += np.bincount(server_of[some["connection"][silent]], minlength=len(keys))
-        some = some[~silent & (some["request_end_us"] != t.NEVER)]
-        wait_us = np.maximum(some["response_start_us"].astype("i8") - some["request_end_us"], 0)
-        ordered[answered : answered + len(some)] = server_of[some["connection"]] << 33 | wait_us
-        answered += len(some)
+        mine = leg_of[part] == leg
+        on, end, start = (exchanges[name][part][mine] for name in _TOLD_BY)
+        server, silent = server_of[on], start == t.NEVER
+        unanswered += np.bincount(server[silent], minlength=len(keys))
+        told = ~silent & (end != t.NEVER)
+        wait_us = np.maximum(start[told].astype("i8") - end[told], 0)
+        ordered[answered : answered + len(wait_us)] = server[told] << 33 | wait_us
+        answered += len(wait_us)
     ordered = ordered[:answered]
     ordered.sort()
     bounds = np.searchsorted(ordered, np.arange(len(keys) + 1, dtype="i8") << 33)
