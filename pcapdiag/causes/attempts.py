@@ -77,6 +77,7 @@ def _drops(traffic: Traffic) -> np.ndarray:
     """Whether each vantage point's capture misses packets."""
     dropping = np.zeros(256, "?")
     dropping[traffic.connections["vantage"][(traffic.connections["flags"] & t.CONN_GAP) != 0]] = True
+    dropping[traffic.connections["vantage"][endings.answers_unseen(traffic)]] = True
     dropping[[file.vantage for file in traffic.files if file.dropped_packets]] = True
     return dropping
 

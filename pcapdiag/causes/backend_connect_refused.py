@@ -23,9 +23,9 @@ from collections.abc import Iterator
 
 from pcapdiag import tables as t
 from pcapdiag import words
-from pcapdiag.causes import attempts, claims, holding, outcome
+from pcapdiag.causes import attempts, claims, endings, holding, outcome, probes
 from pcapdiag.causes.cause import Cause, Finding, Severity
-from pcapdiag.columns import union
+from pcapdiag.columns import union, without
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
 
@@ -45,6 +45,9 @@ CAUSE = Cause(
 
 def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     connections = attempts.refused(traffic, t.LEG_BACKEND)
+    if endings.captured_in_part(traffic):
+        # Nobody knows what became of every request: these may have been health checks.
+        connections = without(connections, probes.failed_attempts(traffic))
     if not len(connections):
         return
     failed = outcome.of_attempts(traffic, connections)

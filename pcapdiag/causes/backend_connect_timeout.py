@@ -49,6 +49,7 @@ CAUSE = Cause(
 def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     connections = attempts.unanswered(traffic, t.LEG_BACKEND)
     connections = connections[~backlog.served_meanwhile(traffic, connections)]
+    connections = connections[~backlog.perhaps_served(traffic, connections)]
     connections = without(connections, backlog.lost_by_chance(traffic))
     if not len(connections):
         return

@@ -25,7 +25,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pcapdiag import tables as t
-from pcapdiag.causes import claims, endings
+from pcapdiag.causes import claims, endings, probes
 from pcapdiag.causes.cause import Cause, Finding, Severity
 from pcapdiag.columns import among
 from pcapdiag.profiles import Profile, load_profile
@@ -64,6 +64,8 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     # An error in clear that answers a TLS handshake answers no request.
     protocol = traffic.connections["protocol"][traffic.exchanges["connection"][rows]]
     rows = rows[(protocol != t.PROTOCOL_TLS) | ~endings.has_flag(traffic, rows, t.REQ_GARBLED)]
+    if ((traffic.connections["flags"] & t.CONN_TRUNCATED) != 0).any():
+        rows = rows[_known_for(traffic, rows)]
     if leg == t.LEG_FRONTEND:
         rows = rows[_made_by_backend(traffic, profile, rows)]
     status = traffic.exchanges["status"][rows]
@@ -100,6 +102,21 @@ def _of_severity(traffic: Traffic, rows: np.ndarray, leg: int, severity: Severit
         facts={"most_frequent_target": most},
         note="the request, and the backend's answer",
     )
+
+
+def _known_for(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether it is known who got each answer though a short snaplen cuts heads off: a client got the same,
+    or no frontend is here; and no health check has its shape.
+
+    What is wrong with a request that was refused for its transfer stands in what is cut off.
+    """
+    status = traffic.exchanges["status"]
+    known = ~among(status[rows], TRANSFER_ERRORS)
+    if (traffic.exchange_leg == t.LEG_FRONTEND).any():
+        peers = traffic.peer[rows]
+        known &= (peers != t.NONE) & (status[np.minimum(peers, len(status) - 1)] == status[rows])
+    known |= endings.heads_seen_whole(traffic, rows)
+    return known & ~among(rows, probes.exchanges(traffic))
 
 
 def _made_by_backend(traffic: Traffic, profile: Profile, rows: np.ndarray) -> np.ndarray:

@@ -31,6 +31,24 @@ def served_meanwhile(traffic: Traffic, rows: np.ndarray, later_ns: int = 0) -> n
     return result
 
 
+def perhaps_served(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether the server's port may have answered meanwhile on a connection of which that cannot be seen:
+    one that talked, captured in one direction only, or so cut that no answer was read."""
+    connections = traffic.connections
+    one_sided = (connections["client_packets"] == 0) != (connections["server_packets"] == 0)
+    unread = (connections["flags"] & t.CONN_TRUNCATED) != 0
+    unread[traffic.exchanges["connection"][traffic.exchanges["status"] > 0]] = False
+    talked = (connections["client_bytes"] > 0) | (connections["server_bytes"] > 0)
+    dark = np.flatnonzero((one_sided | unread) & talked)
+    dark = dark[among(attempts.port_keys(traffic, dark), attempts.port_keys(traffic, rows))]
+    result = np.zeros(len(rows), "?")
+    for row in dark.tolist():
+        other, mine = connections[row], connections[rows]
+        same = (mine["server"] == other["server"]) & (mine["server_port"] == other["server_port"])
+        result |= same & (mine["first_ns"] <= other["last_ns"]) & (other["first_ns"] <= mine["last_ns"])
+    return result
+
+
 def _lively_ns(traffic: Traffic, port: int, stuck: np.ndarray) -> np.ndarray:
     """When the port showed that its server lives, sorted: handshakes answered at once, responses ended."""
     connections = traffic.connections

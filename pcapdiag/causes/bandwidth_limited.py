@@ -28,7 +28,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from pcapdiag import tables as t
-from pcapdiag.causes import claims, reading
+from pcapdiag.causes import claims, endings, reading
 from pcapdiag.causes.cause import Cause, Finding, Severity
 from pcapdiag.columns import among, union
 from pcapdiag.profiles import Profile
@@ -137,8 +137,24 @@ def _empty_us(traffic: Traffic, rows: np.ndarray, side: str) -> np.ndarray:
 
 
 def _body_bytes(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    return np.maximum(*_sizes(traffic, rows))
+
+
+def _sizes(traffic: Traffic, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Bytes of each exchange's bodies, request's and response's: at the most those of its connection, where a
+    short snaplen hides them. The packets tell how large it was."""
     exchanges = traffic.exchanges[rows]
-    return np.maximum(exchanges["response_body"], exchanges["request_body"])
+    connections = traffic.connections[exchanges["connection"]]
+    hidden = endings.cut_short(traffic, rows)
+    return (
+        np.where(hidden, connections["client_bytes"], exchanges["request_body"]),
+        np.where(hidden, connections["server_bytes"], exchanges["response_body"]),
+    )
+
+
+def _is_download(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    sent, got = _sizes(traffic, rows)
+    return got >= sent
 
 
 def _even_rate_bps(traffic: Traffic, row: int) -> float:
@@ -148,7 +164,7 @@ def _even_rate_bps(traffic: Traffic, row: int) -> float:
     if reader is None:
         return 0.0
     exchange = traffic.exchanges[row]
-    is_response = bool(exchange["response_body"] >= exchange["request_body"])
+    is_response = bool(_is_download(traffic, np.array([row]))[0])
     side = "response" if is_response else "request"
     first = int(exchange[f"{side}_frame"])
     connection = int(exchange["connection"])
@@ -226,9 +242,8 @@ def _with_alike(traffic: Traffic, suspects: np.ndarray, proven: np.ndarray) -> n
 
 def _trips_ms(traffic: Traffic, rows: np.ndarray) -> tuple[float, float]:
     """Round trips of the empty path and of the queued one (medians over these exchanges' connections)."""
-    exchanges = traffic.exchanges[rows]
-    on = exchanges["connection"]
-    larger = exchanges["response_body"] >= exchanges["request_body"]
+    on = traffic.exchanges["connection"][rows]
+    larger = _is_download(traffic, rows)
     empty_us = np.where(larger, _empty_us(traffic, on, "server"), _empty_us(traffic, on, "client"))
     means = (traffic.connections[f"{side}_mean_rtt_us"][on] for side in ("server", "client"))
     return float(np.median(empty_us)) / 1000, float(np.median(np.where(larger, *means))) / 1000

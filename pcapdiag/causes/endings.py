@@ -117,6 +117,21 @@ def seen_whole(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     return both & ((connections["flags"] & (t.CONN_GAP | t.CONN_EVICTED)) == 0)
 
 
+def answers_unseen(traffic: Traffic) -> np.ndarray:
+    """Mask of the connections whose client went on after its SYN, though no packet of the server's is here:
+    it was answered, and the capture holds one direction only."""
+    connections = traffic.connections
+    went_on = (connections["flags"] & (t.CONN_SYN | t.CONN_DATA_CLIENT)) == t.CONN_SYN | t.CONN_DATA_CLIENT
+    return went_on & (connections["client_packets"] > 0) & (connections["server_packets"] == 0)
+
+
+def captured_in_part(traffic: Traffic) -> bool:
+    """Whether a short snaplen cut bytes off, or only one direction is here: it is then not known of every
+    request what became of it."""
+    cut = (traffic.connections["flags"] & t.CONN_TRUNCATED) != 0
+    return bool(cut.any() or answers_unseen(traffic).any())
+
+
 def heads_seen_whole(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     """Whether no bytes of each exchange's connection were cut off by the snaplen: where a message ends, and
     which headers it has, is then known."""
@@ -156,6 +171,13 @@ def request_whole(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
 def hidden(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     """Whether a short snaplen hides how long each request was: it is then neither whole nor not."""
     gap = traffic.exchanges["request_ended"][rows] == t.END_GAP
+    return gap & connection_flag(traffic, rows, t.CONN_TRUNCATED)
+
+
+def cut_short(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether a short snaplen hides how far each exchange got."""
+    ended = traffic.exchanges[rows]
+    gap = (ended["request_ended"] == t.END_GAP) | (ended["response_ended"] == t.END_GAP)
     return gap & connection_flag(traffic, rows, t.CONN_TRUNCATED)
 
 

@@ -59,8 +59,8 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     checks = probes.exchanges(traffic)
     rows = checks[_failed(traffic, checks)]
     bare = probes.failed_attempts(traffic)
-    if ((traffic.connections["flags"] & t.CONN_TRUNCATED) != 0).any():
-        # Heads were cut off by the snaplen: what looks like a check may be a request whose headers tell.
+    if endings.captured_in_part(traffic):
+        # Where heads or answers are missing, what looks like a check may be a request whose headers tell.
         rows = rows[endings.has_flag(traffic, rows, t.REQ_HEALTH)]
         bare = bare[:0]
     if not len(rows) and not len(bare):

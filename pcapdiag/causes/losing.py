@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from pcapdiag import tables as t
 from pcapdiag import words
 from pcapdiag.causes import backlog, claims, endings, losses, outcome
 from pcapdiag.causes.cause import Cause, Finding, Severity
-from pcapdiag.columns import union
+from pcapdiag.columns import union, without
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
 
@@ -21,6 +23,10 @@ def find(
     if found is None:
         return
     whole = endings.response_whole(traffic, found.exchanges) & endings.request_whole(traffic, found.exchanges)
+    # What only a short snaplen hides the end of is as good as whole if its receiver was content.
+    hidden = endings.cut_short(traffic, found.exchanges)
+    whole |= hidden & _went_on(traffic, found.exchanges)
+    unknown = found.exchanges[hidden & ~whole]
     broken = found.exchanges[~whole]
     # What its server cut short, and closed, was not cut by a loss.
     cut = endings.response_begun(traffic, broken) & ~endings.response_whole(traffic, broken)
@@ -31,7 +37,9 @@ def find(
     slowed = slowed[traffic.exchanges["status"][slowed] < 500]
     if leg == t.LEG_BACKEND:
         failed = union(failed, outcome.of_attempts(traffic, backlog.lost_by_chance(traffic)).exchanges)
-    exchanges = union(slowed, failed).astype("i8")
+    exchanges = union(slowed, without(failed, unknown)).astype("i8")
+    if not len(exchanges) and len(unknown):
+        return
     names = claims.peers(traffic, found.connections, leg)
     what = "backends" if leg == t.LEG_BACKEND else "clients"
     way = "from" if (found.worse == 1) == (leg == t.LEG_BACKEND) else "to"
@@ -66,6 +74,14 @@ def find(
         note="a segment sent again",
         kinds=losses.LOSS_EVENTS,
     )
+
+
+def _went_on(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether after each exchange another followed, or its client left in order, all bytes acknowledged."""
+    connections = traffic.connections[traffic.exchanges["connection"][rows]]
+    content = (connections["closed_by"] != endings.SERVER) & (connections["rst_ns"] == 0)
+    content &= connections["server_acked"] >= connections["server_bytes"]
+    return content | (traffic.exchanges["next"][rows] != t.NONE)
 
 
 def _sent_again(leg: int, lost: Sequence[int]) -> str:

@@ -118,6 +118,8 @@ def _lost(traffic: Traffic, leg: int) -> np.ndarray:
     lost[:, 0] += np.where(established, np.maximum(connections["syns"], 1) - 1, 0).astype("u4")
     lost[:, 1] += np.where(established, np.maximum(connections["synacks"], 1) - 1, 0).astype("u4")
     _forget_copies(traffic, lost)
+    # Without its receiver's answers nobody knows why a segment came again: for a closed window, say.
+    lost[(connections["client_packets"] == 0) != (connections["server_packets"] == 0)] = 0
     lost[~endings.connections_on(traffic, leg)] = 0
     lost[paths.blackholes(traffic).connections] = 0
     if leg == t.LEG_BACKEND:

@@ -53,6 +53,8 @@ PROMPT_S = 1.0  # longer than this it waited for something: a queue, or an attem
 def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     rows = own_answers.refused(traffic, *UNAVAILABLE)
     rows = rows[(traffic.peer[rows] == t.NONE) & ~endings.has_flag(traffic, rows, t.RSP_THROTTLED)]
+    # Of a head cut short nobody knows whether it names a limit, or a target that leads to a failed backend.
+    rows = rows[endings.heads_seen_whole(traffic, rows)]
     waits_s = _waits_s(traffic, rows)
     rows = rows[waits_s < PROMPT_S]
     rows = rows[own_answers.asked_nobody(traffic, rows)]

@@ -20,9 +20,9 @@ def silent(traffic: Traffic, unanswered: np.ndarray) -> np.ndarray:
     if len(own) < 2 or not len(unanswered):
         return result
     connections = traffic.connections
-    answered = np.flatnonzero(
-        endings.connections_on(traffic, t.LEG_FRONTEND) & ((connections["flags"] & t.CONN_SYNACK) != 0)
-    )
+    spoke = (connections["flags"] & (t.CONN_SYNACK | t.CONN_DATA_SERVER)) != 0
+    spoke |= endings.answers_unseen(traffic)
+    answered = np.flatnonzero(endings.connections_on(traffic, t.LEG_FRONTEND) & spoke)
     alive = distinct(connections["server"][answered])
     ports = distinct(connections["server_port"][answered[among(connections["server"][answered], own)]])
     to = connections[unanswered]

@@ -205,7 +205,9 @@ def of_attempts(traffic: Traffic, connections: np.ndarray) -> Attempts:
     waited_s[known] = waited_ns / 1e9
     if known.any():
         return Attempts(distinct(behind[known]).astype("i8"), connections[:0], None, waited_s)
-    if (traffic.exchange_leg == t.LEG_FRONTEND).any():
+    read = (traffic.exchanges["method"] != 0) | (traffic.exchanges["target"] != 0)
+    frontend = traffic.exchange_leg == t.LEG_FRONTEND
+    if frontend.any() and read[frontend].all():
         return Attempts(connections[:0], connections, Severity.WARNING, waited_s)
     last = tries.last_tries(traffic, connections)
     return Attempts(connections[:0], last, None, waited_s, len(connections) - len(last))
@@ -223,6 +225,8 @@ def unserved(traffic: Traffic) -> np.ndarray:
     mask = traffic.exchange_leg == t.LEG_FRONTEND
     mask &= (exchanges["status"] >= 500) | (exchanges["status"] == 0)
     mask &= traffic.peer == t.NONE
+    # One whose start line a short snaplen cuts could not be known again: it may have been served.
+    mask &= (exchanges["method"] != 0) | (exchanges["target"] != 0)
     rows = np.flatnonzero(mask)
     ended = exchanges["response_ended"][rows]
     # What only a short snaplen hides of an answer came all the same.

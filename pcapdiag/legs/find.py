@@ -11,20 +11,17 @@ from pcapdiag import tables as t
 from pcapdiag import words
 from pcapdiag.columns import among, distinct, without
 from pcapdiag.errors import PcapdiagError
-from pcapdiag.legs.endpoints import Endpoints, endpoints_of, may_be_http
+from pcapdiag.legs.endpoints import Endpoints, endpoints_of
 from pcapdiag.legs.match import match_exchanges
 from pcapdiag.legs.roles import Roles, find_roles
 from pcapdiag.legs.twins import seen_elsewhere
+from pcapdiag.legs.undecided import undecided
 from pcapdiag.legs.vantages import part_vantages
 from pcapdiag.traffic import Traffic
 
 _MOST_SHOWN = 16
 
 NO_ALB = "no load balancer was recognised: every connection is taken for one from a client (--alb names one)"
-UNDECIDED = (
-    "no load balancer was recognised: HTTP in clear stands beside TLS of other hosts, and may be the "
-    "backend leg behind it; name the load balancer's addresses with --alb"
-)
 
 
 def find_legs(traffic: Traffic, alb: Sequence[str] = ()) -> None:
@@ -46,11 +43,11 @@ def find_legs(traffic: Traffic, alb: Sequence[str] = ()) -> None:
         traffic.alb = ()
         traffic.alb_reason = NO_ALB
     if not (traffic.leg == t.LEG_BACKEND).any():
-        traffic.undecided = _undecided(traffic)
+        traffic.undecided, doubt = undecided(traffic)
         if roles.known:
             traffic.undecided &= traffic.leg == t.LEG_UNKNOWN
         elif traffic.undecided.any():
-            traffic.alb_reason = UNDECIDED
+            traffic.alb_reason = doubt
     part_vantages(traffic)
     traffic.twin = seen_elsewhere(traffic, traffic.leg)
     traffic.leg[traffic.twin] = t.LEG_UNKNOWN
@@ -88,26 +85,6 @@ def _legs(traffic: Traffic, endpoints: Endpoints, roles: Roles) -> np.ndarray:
     leg[rest & own_address[connections["server"]] & ~roles.backends[at]] = t.LEG_FRONTEND
     leg[rest & _vain_knocks(traffic, endpoints, roles)] = t.LEG_FRONTEND
     return leg
-
-
-def _undecided(traffic: Traffic) -> np.ndarray:
-    """Connections of addresses that ask in clear and take no part in the TLS that is here, on either side.
-
-    They may come from a load balancer that ends this TLS at another address, or from clients of their own.
-    """
-    connections = traffic.connections
-    tls = connections["protocol"] == t.PROTOCOL_TLS
-    if len(traffic.decrypted):
-        tls = tls & ~traffic.decrypted
-    if not tls.any():
-        return np.zeros(len(connections), "?")
-    in_tls, serves_tls, asks = (np.zeros(len(traffic.addresses), "?") for _ in range(3))
-    serves_tls[connections["server"][tls]] = True
-    in_tls[connections["client"][tls]] = True
-    in_tls |= serves_tls
-    elsewhere = ~serves_tls[connections["server"]]
-    asks[connections["client"][(connections["protocol"] == t.PROTOCOL_HTTP) & elsewhere]] = True
-    return (asks & ~in_tls)[connections["client"]] & elsewhere & may_be_http(traffic)
 
 
 def _vain_knocks(traffic: Traffic, endpoints: Endpoints, roles: Roles) -> np.ndarray:

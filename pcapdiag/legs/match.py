@@ -11,6 +11,7 @@ from pcapdiag import tables as t
 from pcapdiag.columns import distinct
 from pcapdiag.legs.clocks import clock_offset
 from pcapdiag.legs.hashes import address_hashes
+from pcapdiag.legs.nesting import start_line_read
 from pcapdiag.legs.normal import same_hosts, same_targets
 from pcapdiag.legs.rewriting import rewritten_targets
 from pcapdiag.traffic import Traffic
@@ -67,7 +68,7 @@ def _match_across(
     traffic: Traffic, match: Any, targets: np.ndarray, vantage: np.ndarray, front: int, back: int
 ) -> None:
     """Match what is left of one vantage point's frontend with what is left of another's backend leg."""
-    alone = traffic.peer == t.NONE
+    alone = (traffic.peer == t.NONE) & start_line_read(traffic.exchanges)
     fronts = np.flatnonzero(alone & (vantage == front) & (traffic.exchange_leg == t.LEG_FRONTEND))
     backs = np.flatnonzero(alone & (vantage == back) & (traffic.exchange_leg == t.LEG_BACKEND))
     found = clock_offset(traffic.exchanges, fronts, backs, targets)
@@ -92,8 +93,11 @@ def _in_time(traffic: Traffic, rows: np.ndarray | None = None) -> np.ndarray:
     in_order = bool((start_ns[1:] >= start_ns[:-1]).all())
     order = None if in_order else np.argsort(start_ns, kind="stable")
     if rows is None:
-        return np.arange(len(start_ns), dtype="u4") if order is None else order.astype("u4")
-    return (rows if order is None else rows[order]).astype("u4")
+        rows = np.arange(len(start_ns), dtype="u4") if order is None else order.astype("u4")
+    else:
+        rows = (rows if order is None else rows[order]).astype("u4")
+    read = start_line_read(traffic.exchanges)
+    return rows if read.all() else rows[read[rows]]
 
 
 def _buckets(exchanges: int) -> int:

@@ -19,7 +19,13 @@ def by_target(exchanges: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """A key of each exchange's method and target; ``targets`` as ``normal.same_targets`` gives them."""
     target = exchanges["target"].astype("u8")
     target = targets[target].astype("u8") if len(targets) else target
-    return target << 8 | exchanges["method"]
+    return np.where(start_line_read(exchanges), target << 8 | exchanges["method"], KEYLESS)
+
+
+def start_line_read(exchanges: np.ndarray) -> np.ndarray:
+    """Whether the capture holds each request's start line: those that a short snaplen cut there are alike
+    only in that nothing is known of them."""
+    return (exchanges["method"] != 0) | (exchanges["target"] != 0)
 
 
 def by_answer(exchanges: np.ndarray) -> np.ndarray:

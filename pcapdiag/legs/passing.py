@@ -13,7 +13,7 @@ import numpy as np
 from pcapdiag import tables as t
 from pcapdiag.columns import among, distinct
 from pcapdiag.legs.endpoints import Endpoints
-from pcapdiag.legs.nesting import KEYLESS, by_answer, by_target, marked, nested
+from pcapdiag.legs.nesting import KEYLESS, by_answer, by_target, marked, nested, start_line_read
 from pcapdiag.legs.normal import same_targets
 from pcapdiag.traffic import Traffic
 
@@ -134,7 +134,11 @@ def _sample(traffic: Traffic) -> np.ndarray:
     else:
         starts = np.linspace(0, total - _SAMPLE_ROWS, _SAMPLES).astype("i8")
         rows = distinct((starts[:, None] + np.arange(_SAMPLE_ROWS)).ravel())
-    return rows[(traffic.exchanges["flags"][rows] & (t.REQ_SEEN | t.REQ_HEALTH)) == t.REQ_SEEN]
+    rows = rows[(traffic.exchanges["flags"][rows] & (t.REQ_SEEN | t.REQ_HEALTH)) == t.REQ_SEEN]
+    rows = rows[start_line_read(traffic.exchanges[rows])]
+    # Captured in one direction only, nothing says when a request was answered, so none is known to wait.
+    on = traffic.connections[traffic.exchanges["connection"][rows]]
+    return rows[(on["server_packets"] > 0) | (on["client_packets"] == 0)]
 
 
 def _best_of_each_sender(found: np.ndarray, mostly: np.ndarray, endpoints: Endpoints) -> np.ndarray:

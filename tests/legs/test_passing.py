@@ -113,3 +113,21 @@ def test_requests_in_quick_succession_do_not_enclose_each_other() -> None:
         traffic.exchange(front, at_s=n * 0.0006, takes_s=0.0003)
         traffic.exchange(back, at_s=n * 0.0006 + 0.0001, takes_s=0.0001, and_flags=t.REQ_FORWARDED)
     assert sorted(listener for listener, _, _, _ in found(traffic)) == [f"10.1.0.{n}" for n in range(4)]
+
+
+def test_start_lines_that_nobody_read_are_not_the_same() -> None:
+    """Cut off by a short snaplen, all requests look alike, and some enclose others by chance."""
+    traffic = TrafficBuilder()
+    front, back = traffic.connection(CLIENT, ALB), traffic.connection(ALB, BACKEND)
+    for n in range(3):
+        traffic.exchange(front, "? ", n, takes_s=0.02)
+        traffic.exchange(back, "? ", n + 0.001, takes_s=0.017)
+    assert found(traffic) == []
+
+
+def test_without_answers_nobody_is_seen_to_wait() -> None:
+    legs = ((CLIENT, ALB), (ALB, BACKEND))
+    traffic = hops(3, *legs)
+    for row in traffic.connections:
+        row |= {"client_packets": 9, "server_packets": 0}
+    assert found(traffic) == []
