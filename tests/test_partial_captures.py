@@ -154,3 +154,15 @@ def test_what_a_short_snaplen_leaves_of_an_even_transfer_is_still_bandwidth() ->
 )
 def test_one_direction_adds_nothing(name: str, side: str) -> None:
     assert not added(name, only_from(side))
+
+
+def without_handshakes(packets: Records) -> Records:
+    return [p for p in packets if not is_tcp(p) or not flags(p) & 0x02]
+
+
+def test_what_a_receiver_selected_beyond_a_hole_tells_of_a_black_hole_without_a_handshake() -> None:
+    """None of the three uploads shows a duplicate ACK: their receiver's only answer selects the last segment."""
+    name = "mtu-blackhole/haproxy-client-upload"
+    whole = (CAPTURES / f"{name}.pcap").read_bytes()
+    part = whole[:HEADER] + b"".join(without_handshakes(records(whole)))
+    assert accused(part, name) == Counter({"mtu-blackhole": 3})

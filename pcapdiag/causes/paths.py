@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pcapdiag import tables as t
-from pcapdiag.causes import endings
+from pcapdiag.causes import endings, selecting
 from pcapdiag.columns import among, distinct
 from pcapdiag.traffic import Traffic
 
@@ -50,8 +50,12 @@ def blackholes(traffic: Traffic) -> Blackholes:
     lost = np.where(unacked, rows["unacked_bytes"].astype("i8"), hole)
     passed = _largest_passed(traffic, connections, directions)
     large = (lost > passed) & (lost > SMALLEST_MTU_BYTES - HEADERS_BYTES)
+    selected = np.zeros(len(rows), "i8")
+    selected[large] = selecting.largest_selected(traffic, connections[large], directions[large])
+    passed = np.maximum(passed, selected)
+    large &= lost > passed
     # Then nothing says who would repeat what is missing, unless it was HTTP and its receiver asked for it.
-    asked_again = _duplicate_acks(traffic, connections, directions)
+    asked_again = _duplicate_acks(traffic, connections, directions) | (selected > 0)
     served = (ends["protocol"] == t.PROTOCOL_HTTP) & (ends["server_bytes"] > 0) & (ends["client_bytes"] > 0)
     large &= unacked | (mss > 0) | (asked_again & served)
     # Cut by the capture's end, a hole might still have been filled.
@@ -62,7 +66,7 @@ def blackholes(traffic: Traffic) -> Blackholes:
     gaps = traffic.connections[troubles["connection"][troubles["missing_bytes"] > 0]]
     missed[gaps["vantage"][(gaps["flags"] & t.CONN_SYN) != 0]] = True
     found = large & over & (unacked | asked_again | ~missed[ends["vantage"]])
-    found[found] &= _alive(traffic, connections[found], directions[found])
+    found[found] &= (selected[found] > 0) | _alive(traffic, connections[found], directions[found])
     return Blackholes(
         connections[found].astype("i8"), directions[found], lost[found], passed[found], unacked[found]
     )
