@@ -161,7 +161,7 @@ def without_handshakes(packets: Records) -> Records:
 
 
 def test_what_a_receiver_selected_beyond_a_hole_tells_of_a_black_hole_without_a_handshake() -> None:
-    """None of the three uploads shows a duplicate ACK: their receiver's only answer selects the last segment."""
+    """None of the three uploads shows a duplicate ACK: all that answers them selects their last segment."""
     name = "mtu-blackhole/haproxy-client-upload"
     whole = (CAPTURES / f"{name}.pcap").read_bytes()
     part = whole[:HEADER] + b"".join(without_handshakes(records(whole)))

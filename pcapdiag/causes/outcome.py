@@ -54,8 +54,22 @@ def healed(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     sound = (front["status"] >= 100) & (
         front["status"] < 500
     )  # a status line that cannot be read is no answer
+    whole |= _relayed(traffic, seen[known])
     result[known] = whole & sound & (traffic.exchange_leg[rows[known]] == t.LEG_BACKEND)
     return result
+
+
+def _relayed(traffic: Traffic, fronts: np.ndarray) -> np.ndarray:
+    """Whether each client got, to the last byte, an answer whose malformed head the load balancer let pass.
+
+    How long its body should be is not known then; of one in chunks a wrong chunk is what is malformed.
+    """
+    front = traffic.exchanges[fronts]
+    connections = traffic.connections[front["connection"]]
+    passed = (front["response_ended"] == t.END_MALFORMED) & (front["next"] == t.NONE)
+    passed &= (front["flags"] & (t.RSP_BAD | t.RSP_CHUNKED)) == t.RSP_BAD
+    passed &= (connections["server_bytes"] > front["response_head"]) & (connections["rst_ns"] == 0)
+    return passed & (connections["server_acked"] >= connections["server_bytes"])
 
 
 def client_left(traffic: Traffic, rows: np.ndarray) -> np.ndarray:

@@ -29,7 +29,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pcapdiag import tables as t
-from pcapdiag.causes import claims, endings, own_answers, reading
+from pcapdiag.causes import claims, endings, outcome, own_answers, reading
 from pcapdiag.causes.cause import Cause, Finding, Severity
 from pcapdiag.columns import distinct
 from pcapdiag.profiles import Profile
@@ -55,6 +55,7 @@ CAUSE = Cause(
 
 MISMATCH, NOT_IMPLEMENTED, VERSION = 464, 501, 505
 ALLOWED_CODINGS = ("chunked", "identity")
+HTTP1 = b"HTTP/1."
 READ_AT_ONCE = 20
 PREFACE = "HTTP/2 preface in clear on an HTTP/1.1 connection"
 
@@ -71,7 +72,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     reasons = _reasons(traffic, rows, prefaced)
     on = np.concatenate([traffic.exchanges["connection"][rows], prefaced]).astype("i8")
     names = claims.peers(traffic, on, t.LEG_FRONTEND)
-    yield claims.finding(
+    finding = claims.finding(
         traffic,
         CAUSE,
         t.LEG_FRONTEND,
@@ -94,6 +95,8 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         facts={"reasons": list(reasons), "http2_prefaces": len(prefaced)},
         note="the request, and its refusal",
     )
+    finding.statuses = dict(Counter(outcome.statuses(traffic, rows)) + _answers(traffic, prefaced))
+    yield finding
 
 
 def _has_other_coding(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
@@ -129,8 +132,20 @@ def _refused_preface(traffic: Traffic, connection: int) -> bool:
     """Whether the server closed without a byte, or answered in HTTP/1: who speaks HTTP/2 sends SETTINGS."""
     if traffic.connections["server_bytes"][connection] == 0:
         return bool(traffic.connections["client_acked"][connection] > 0)
+    return _answer(traffic, connection).startswith(HTTP1)
+
+
+def _answer(traffic: Traffic, connection: int) -> bytes:
+    """The first bytes that the server sent: those of a status line, ``HTTP/1.1 400``."""
     reader = reading.wire(traffic)
-    return reader is not None and reader.stream(connection, 1, limit_bytes=16).startswith(b"HTTP/1.")
+    return b"" if reader is None else reader.stream(connection, 1, limit_bytes=len(HTTP1) + 5)[:12]
+
+
+def _answers(traffic: Traffic, prefaced: np.ndarray) -> Counter[str]:
+    """With which status each preface was refused; of many, the others as the first one."""
+    read = [_answer(traffic, row) for row in prefaced[:READ_AT_ONCE].tolist()]
+    statuses = [line[9:12].decode("latin-1") if line.startswith(HTTP1) else "none" for line in read]
+    return Counter(statuses) + Counter(statuses[:1] * (len(prefaced) - len(read)))
 
 
 def _reasons(traffic: Traffic, rows: np.ndarray, prefaced: np.ndarray) -> dict[str, int]:

@@ -14,12 +14,14 @@ import numpy as np
 from pcapdiag import tables as t
 from pcapdiag import words
 from pcapdiag.analysis import Analysis
+from pcapdiag.causes import outcome
 from pcapdiag.causes.cause import Finding, Severity
-from pcapdiag.columns import distinct
+from pcapdiag.columns import among, distinct
 from pcapdiag.traffic import Traffic, endpoint
 
 NO_RESPONSE = "none"
 UNEXPLAINED_SHOWN = 8  # kinds of failures that nothing explains
+CUT = (t.END_FIN, t.END_RST_SENDER, t.END_RST_RECEIVER)  # an answer that did not come to its end
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -132,9 +134,22 @@ def share_line(finding: Finding, legs: dict[str, LegSummary], traffic: Traffic) 
         fine = finding.severity is not Severity.ERROR and got.isdigit() and int(got) < 400
         still = "still " if fine else ""
         said += f", clients {still}got " + ("no answer" if got == NO_RESPONSE else got)
+        said += _cut_short(finding, traffic)
     elif finding.statuses:
-        said += f", clients got {answer_list(finding.statuses)}"
+        said += f", clients got {answer_list(finding.statuses)}{_cut_short(finding, traffic)}"
     return said.removeprefix(", ")
+
+
+def _cut_short(finding: Finding, traffic: Traffic) -> str:
+    """How many of the answers that clients got ended before their end, in words."""
+    rows = row_numbers(finding.exchanges)
+    seen = outcome.frontend_rows(traffic, rows)
+    ended = traffic.exchanges["response_ended"][seen[seen != t.NONE]]
+    status = traffic.exchanges["status"][seen[seen != t.NONE]]
+    cut = int(np.count_nonzero((status > 0) & among(ended, CUT)))
+    if not cut:
+        return ""
+    return " cut short" if cut == finding.count else f" ({cut:,} cut short)"
 
 
 def status_list(statuses: dict[str, int]) -> str:

@@ -106,3 +106,17 @@ def test_an_attempt_is_for_a_request_before_it_rather_than_one_just_after() -> N
     story.asked(at_s=1.0007, status=503, takes_s=0.0003)
     row = story.refused(at_s=1.0001)
     assert outcome.requests_behind(story.build(), np.array([row])).tolist() == [first]
+
+
+def test_a_malformed_head_that_was_let_pass_reached_its_client() -> None:
+    """Varnish relays a Content-Length that stands twice; of wrong chunks the client has not the body."""
+    story = Story()
+    bad = {"response_ended": t.END_MALFORMED, "response_head": 100}
+    backs = []
+    for flags in (t.RSP_BAD, t.RSP_BAD | t.RSP_CHUNKED):
+        front = story.asked(and_flags=flags, **bad)
+        backs.append(story.forwarded(front, and_flags=flags, **bad))
+    unread = story.asked(and_flags=t.RSP_BAD, **bad)
+    story.tables.connections[-1]["server_acked"] = 0
+    backs.append(story.forwarded(unread, and_flags=t.RSP_BAD, **bad))
+    assert outcome.healed(story.build(), np.array(backs)).tolist() == [True, False, False]

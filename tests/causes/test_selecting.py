@@ -11,7 +11,7 @@ CAPTURES = Path(__file__).parents[2] / "captures"
 
 
 def test_a_segment_that_was_selected_did_pass() -> None:
-    """tshark: of each upload's segments the last, of 627 bytes, is selected (SACK); no other is acknowledged."""
+    """tshark: of each upload's segments the last, of 627 bytes, is selected (SACK); no other is."""
     holes = blackholes(analyze(CAPTURES / "mtu-blackhole" / "nginx-upload.pcap").traffic)
     assert holes.lost_bytes.tolist() == [1448] * 3
     assert holes.passed_bytes.tolist() == [627] * 3

@@ -58,4 +58,5 @@ def test_http2_that_is_answered_in_http2_is_no_fault(tmp_path: Path) -> None:
 
 
 def test_http2_that_is_answered_in_http1_is_refused(tmp_path: Path) -> None:
-    assert len(prefaced(tmp_path, b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")) == 1
+    (finding,) = prefaced(tmp_path, b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+    assert finding.statuses == {"400": 1}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from pcapdiag import tables as t
 from pcapdiag.causes.cause import Severity
 from pcapdiag.report import summary
 from tests.report.outage import empty, outage, quiet, reset_finding
@@ -75,3 +76,18 @@ def test_requests_kept_from_the_backend_are_a_share_of_the_frontend_s() -> None:
     finding.count, finding.statuses = 1, {"502": 1}
     said = summary.share_line(finding, summary.leg_summaries(traffic), traffic)
     assert said == "10 % of frontend requests, clients got 502"
+
+
+def test_an_answer_that_ended_before_its_end_is_not_told_as_one_that_came() -> None:
+    built = TrafficBuilder()
+    front = built.connection("10.0.0.1", "10.0.0.10:80", leg="frontend")
+    rows = [built.exchange(front, at_s=n) for n in range(10)]
+    built.exchanges[rows[0]]["response_ended"] = t.END_FIN
+    traffic = built.build()
+    finding, legs = reset_finding(rows[:1], "/"), summary.leg_summaries(traffic)
+    finding.count, finding.statuses, finding.leg = 1, {"200": 1}, "frontend"
+    said = "10 % of frontend requests, clients got 200 cut short"
+    assert summary.share_line(finding, legs, traffic) == said
+    finding.exchanges, finding.count, finding.statuses = rows[:3], 3, {"200": 2, "404": 1}
+    said = "30 % of frontend requests, clients got 200: 2, 404: 1 (1 cut short)"
+    assert summary.share_line(finding, legs, traffic) == said
