@@ -102,6 +102,9 @@ OPAQUE = cython.declare(cython.int, 8)  # not HTTP, or a tunnel
 LOST = cython.declare(cython.int, 9)  # framing lost: a segment that begins with a start line finds it again
 
 STATUS_END = cython.declare(cython.longlong, 13)  # "HTTP/1.1 503 ": what follows is the reason phrase
+SOON = cython.declare(
+    cython.longlong, 20_000
+)  # ns: nobody answers, and is asked again, in this or a round trip
 GAPPED = cython.declare(cython.longlong, -1)  # `remaining` of a direction lost to a gap, not by its sender
 
 FNV_START = cython.declare(cython.longlong, 2166136261)
@@ -801,7 +804,7 @@ class Framer:
         row = self.slots[slot].oldest
         if self.begins_response(start, end) or (end - start < 5 and self.is_part_of_http(start, end)):
             if row != NOWHERE and (self.streams[s].flags & RSP_RESYNC):
-                row = self.skip_to_newest(slot)
+                row = self.found_request(slot)
             if row == NOWHERE:
                 row = self.unasked(slot)
         else:
@@ -964,13 +967,38 @@ class Framer:
     @cython.cfunc
     @cython.nogil
     @cython.exceptval(check=False)
-    def skip_to_newest(self, slot: cython.longlong) -> cython.longlong:
-        """After a gap in the responses: the ones before the newest request were lost in it."""
-        while self.slots[slot].oldest != self.slots[slot].newest:
-            if self.exchanges[self.slots[slot].oldest].response_ended == END_NONE:
-                self.exchanges[self.slots[slot].oldest].response_ended = END_GAP
-            self.next_outstanding(slot)
+    def found_request(self, slot: cython.longlong) -> cython.longlong:
+        """What the first response after a gap answers: the newest request, for a client that asks one at a
+        time had the answers to those before; NOWHERE where the newest came together with others."""
+        newest: cython.longlong = self.slots[slot].newest
+        before: cython.longlong = NOWHERE
+        while self.slots[slot].oldest != newest:
+            before = self.slots[slot].oldest
+            self.lose_answer(slot)
+        if before != NOWHERE and self.came_together(before, newest):
+            self.lose_answer(slot)
         return self.slots[slot].oldest
+
+    @cython.cfunc
+    @cython.nogil
+    @cython.exceptval(check=False)
+    def came_together(self, before: cython.longlong, after: cython.longlong) -> cython.bint:
+        """Whether one request came so soon after another that no answer can have come between them."""
+        c: cython.longlong = self.exchanges[after].connection
+        apart: cython.longlong = self.exchanges[after].start_ns - self.exchanges[before].start_ns
+        trip: cython.longlong = self.connections[c].syn_rtt_us
+        if trip == MASK32 or self.connections[c].ack_rtt_us == MASK32:
+            return apart < SOON
+        return apart < max(SOON, (trip + self.connections[c].ack_rtt_us) * 1000)
+
+    @cython.cfunc
+    @cython.nogil
+    @cython.exceptval(check=False)
+    def lose_answer(self, slot: cython.longlong) -> cython.void:
+        """The oldest request that waits will not find its answer: that lies in a gap."""
+        if self.exchanges[self.slots[slot].oldest].response_ended == END_NONE:
+            self.exchanges[self.slots[slot].oldest].response_ended = END_GAP
+        self.next_outstanding(slot)
 
     @cython.cfunc
     @cython.nogil
@@ -1538,6 +1566,8 @@ class Framer:
             return
         if state == START and direction == 1 and self.streams[s].exchange != NOWHERE:
             self.cut_status(s)
+        elif state == START and direction == 1 and self.slots[slot].oldest != NOWHERE:
+            self.lose_answer(slot)  # the gap begins where that would
         self.lose(slot, direction, END_GAP)
 
     @cython.cfunc

@@ -287,3 +287,33 @@ def test_a_line_of_a_head_counts_though_its_end_never_came() -> None:
     c.response(head + "x" * 9000)
     c.client.rst()
     assert Reading(c).told("response_head") == [(len(head) + 9000,)]
+
+
+def test_of_requests_that_came_together_nobody_knows_which_is_answered_after_a_gap() -> None:
+    c = opened()
+    c.client.send(ask(1) + ask(2) + ask(3))
+    c.server.send(answer(1), unseen=True)
+    c.response(answer(2))
+    c.response(answer(3))
+    c.request(ask(4))
+    c.response(answer(4))
+    seen = Reading(c)
+    assert seen.told("target", "status") == [
+        ("/1", 0),
+        ("/2", 0),
+        ("/3", 0),
+        ("", 202),
+        ("", 203),
+        ("/4", 204),
+    ]
+    assert [e for (e,) in seen.told("response_ended")][:3] == [t.END_GAP] * 3
+
+
+def test_the_last_of_them_is_known_when_only_its_answer_can_be_left() -> None:
+    """The gap begins where the second answer would: what comes behind it is the third."""
+    c = opened()
+    c.client.send(ask(1) + ask(2) + ask(3))
+    c.response(answer(1))
+    c.server.send(answer(2), unseen=True)
+    c.response(answer(3))
+    assert Reading(c).told("target", "status") == [("/1", 201), ("/2", 0), ("/3", 203)]
