@@ -166,3 +166,38 @@ def test_what_a_receiver_selected_beyond_a_hole_tells_of_a_black_hole_without_a_
     whole = (CAPTURES / f"{name}.pcap").read_bytes()
     part = whole[:HEADER] + b"".join(without_handshakes(records(whole)))
     assert accused(part, name) == Counter({"mtu-blackhole": 3})
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("alb-node-unreachable/haproxy-one-of-three", without_first(0.3)),
+        ("backend-connect-refused/varnish-not-listening", without_first(0.3)),
+        ("health-check-failing/nginx-503", without_last(0.3)),
+        ("healthy/apache-mix", without_first(0.1)),
+        ("mtu-blackhole/haproxy-client-upload.client", without_last(0.1)),
+        ("mtu-blackhole/haproxy-download.backend", without_last(0.3)),
+        ("mtu-blackhole/nginx-upload", without_first(0.1)),
+        ("mtu-blackhole/nginx-upload", without_last(0.3)),
+    ],
+)
+def test_a_late_start_or_an_early_end_adds_nothing(name: str, change: Callable[[Records], Records]) -> None:
+    assert not added(name, change)
+
+
+def without(*frames: int) -> Callable[[Records], Records]:
+    """The capture lacks these packets, as Wireshark counts them."""
+    return lambda packets: [p for n, p in enumerate(packets, 1) if n not in frames]
+
+
+@pytest.mark.parametrize(
+    ("name", "frames"),
+    [
+        # the handshake of TLS, so that what follows is an answer to nothing
+        ("tls-on-plaintext-port/nginx-answers-400", (35,)),
+        # the handshake's rest, and the request: the server's reset seems to answer the SYN
+        ("backend-reset/haproxy-before-response", (59, 60, 61)),
+    ],
+)
+def test_packets_that_the_capture_lacks_add_nothing(name: str, frames: tuple[int, ...]) -> None:
+    assert not added(name, without(*frames))

@@ -27,6 +27,8 @@ def refused(traffic: Traffic, leg: int) -> np.ndarray:
     connections = traffic.connections
     mask = endings.connections_on(traffic, leg)
     mask &= (connections["flags"] & (t.CONN_SYN | t.CONN_SYNACK)) == t.CONN_SYN
+    # Data sent, or acknowledged though it was not captured: the handshake went on.
+    mask &= (connections["flags"] & (t.CONN_DATA_CLIENT | t.CONN_DATA_SERVER | t.CONN_GAP)) == 0
     reset = (connections["flags"] & t.CONN_REFUSED) != 0
     rows = np.flatnonzero(mask & (reset | ((connections["flags"] & t.CONN_ICMP) != 0)))
     by_icmp = among(rows, _unreachable(traffic))
@@ -67,8 +69,12 @@ def gave_up(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
         & (connections["syns"] > 1)
         & (connections["synacks"] > 1)
     )
+    # Neither SYN nor SYN-ACK came again: the handshake went on, and the capture misses the rest.
+    heard = (connections["flags"] & t.CONN_SYNACK) != 0
+    heard &= (connections["syns"] == 1) & (connections["synacks"] == 1)
     past = due_ns < endings.capture_end_ns(traffic)[connections["vantage"]]
     # A capture that drops packets may have dropped what came after a lone SYN.
+    past &= ~heard
     past &= (connections["syns"] > 1) | ~_drops(traffic)[connections["vantage"]]
     return unheard | (connections["syns"] >= MANY_SYNS) | past
 

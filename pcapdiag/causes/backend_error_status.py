@@ -64,6 +64,8 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     # An error in clear that answers a TLS handshake answers no request.
     protocol = traffic.connections["protocol"][traffic.exchanges["connection"][rows]]
     rows = rows[(protocol != t.PROTOCOL_TLS) | ~endings.has_flag(traffic, rows, t.REQ_GARBLED)]
+    if len(rows) and (traffic.exchange_leg == t.LEG_FRONTEND).any():
+        rows = rows[~among(rows, probes.lookalikes(traffic))]  # no client asked for these
     if ((traffic.connections["flags"] & t.CONN_TRUNCATED) != 0).any():
         rows = rows[_known_for(traffic, rows)]
     if leg == t.LEG_FRONTEND:

@@ -97,4 +97,8 @@ def resets(traffic: Traffic) -> np.ndarray:
     # An RST that met the first request of a new connection is no race: nothing had been idle.
     raced = endings.met_close(traffic, rows) & endings.kept_alive(traffic, rows)
     rows = rows[~raced & ~endings.has_flag(traffic, rows, t.RSP_BAD)]
+    # Of a handshake that the capture does not hold whole nobody knows whether the listen queue took it.
+    unsure = endings.connection_flag(traffic, rows, endings.BEGUN)
+    unsure &= ~endings.connection_flag(traffic, rows, t.CONN_ESTABLISHED)
+    rows = rows[~unsure | (traffic.connections["client_acked"][traffic.exchanges["connection"][rows]] > 0)]
     return rows[~outcome.client_left(traffic, rows)]

@@ -25,6 +25,9 @@ CLIENT, SERVER, NOBODY = 0, 1, 255
 # socket buffer's worth unsent was still at work: it broke off.
 MISCOUNT_BYTES = 65_536
 
+#: Of a connection that began within the capture.
+BEGUN = t.CONN_SYN | t.CONN_SYNACK
+
 #: Flags that few exchanges have.
 ODD = (
     t.REQ_BAD | t.REQ_GARBLED | t.REQ_EXTRA | t.REQ_NO_HOST
@@ -140,19 +143,27 @@ def heads_seen_whole(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
 
 def _mispaired(traffic: Traffic) -> np.ndarray:
     """Connections in the middle of which stands a response without a request: the capture stores packets out
-    of order, or misses some, and each later response may be another request's."""
+    of order, or misses some, and each later response may be another request's.
+
+    At the beginning such a response is in order, unless it does not end: it may have answered a HEAD, and
+    what seems its body is the responses to all that was asked later.
+    """
     exchanges = traffic.exchanges
     orphans = np.flatnonzero((exchanges["flags"] & (t.REQ_SEEN | t.RSP_SEEN)) == t.RSP_SEEN)
-    begun = connection_flag(traffic, orphans, t.CONN_SYN) | ~traffic.is_first(orphans)
-    return exchanges["connection"][orphans[begun & (exchanges["next"][orphans] != t.NONE)]]
+    wrong = connection_flag(traffic, orphans, BEGUN) | ~traffic.is_first(orphans)
+    wrong |= ~response_whole(traffic, orphans)
+    return exchanges["connection"][orphans[wrong & (exchanges["next"][orphans] != t.NONE)]]
 
 
 def answered_unread(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     """Whether the server sent bytes on each connection of which nobody knows whether they answer the request:
     no response was recognised in them, for the capture misses what came before."""
     none = traffic.is_first(rows) & ~response_begun(traffic, rows)
-    none &= ~connection_flag(traffic, rows, t.CONN_SYN) | connection_flag(traffic, rows, t.CONN_TRUNCATED)
-    return none & (traffic.connections["server_bytes"][traffic.exchanges["connection"][rows]] > 0)
+    none &= ~connection_flag(traffic, rows, BEGUN) | connection_flag(traffic, rows, t.CONN_TRUNCATED)
+    connections = traffic.connections[traffic.exchanges["connection"][rows]]
+    # Its FIN alone, an answer to the client's, does not tell how much came before.
+    only_fin = (connections["server_packets"] == 1) & (connections["closed_by"] == CLIENT)
+    return none & ((connections["server_bytes"] > 0) | (only_fin & (connections["server_fin_ns"] != 0)))
 
 
 def readable(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
@@ -254,7 +265,7 @@ def idle_close_s(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
 def kept_alive(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     """Whether each request went out on a connection that had served before (or is older than the capture)."""
     reused = ~traffic.is_first(rows)
-    return reused | ~connection_flag(traffic, rows, t.CONN_SYN)
+    return reused | ~connection_flag(traffic, rows, BEGUN)
 
 
 def met_close(traffic: Traffic, rows: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 
 from pcapdiag import tables as t
 from pcapdiag.causes import attempts, endings, outcome
-from pcapdiag.columns import among, distinct, without
+from pcapdiag.columns import among, distinct, union, without
 from pcapdiag.traffic import Traffic
 
 HOLD_NS = 60_000_000_000  # Apache's "retry", the longest default of those that hold a backend down
@@ -42,6 +42,24 @@ def held_down(traffic: Traffic, connections: np.ndarray, failed: np.ndarray) -> 
         return rows
     groups = {_group(traffic, row) for row in failed.tolist()} | _served_by(traffic, connections)
     return rows[np.fromiter((_group(traffic, row) in groups for row in rows.tolist()), "?", len(rows))]
+
+
+def perhaps_held_down(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether each request, answered at once, came so soon after the capture began that a failed connect
+    before it may be the reason: its backend failed others later."""
+    result = np.zeros(len(rows), "?")
+    if not len(rows):
+        return result
+    failed = union(
+        attempts.refused(traffic, t.LEG_BACKEND), attempts.unanswered(traffic, t.LEG_BACKEND)
+    ).astype("i8")
+    behind = outcome.requests_behind(traffic, failed)
+    groups = {_group(traffic, row) for row in behind[behind != t.NONE].tolist()}
+    if not groups:
+        return result
+    begun_ns = min(file.first_ns for file in traffic.files)
+    early = traffic.exchanges["start_ns"][rows] - begun_ns <= HOLD_NS
+    return early & np.fromiter((_group(traffic, row) in groups for row in rows.tolist()), "?", len(rows))
 
 
 def told(held: np.ndarray) -> str:

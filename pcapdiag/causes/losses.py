@@ -104,6 +104,7 @@ def _lost(traffic: Traffic, leg: int) -> np.ndarray:
     repeats = repeats - needless(traffic, repeats)
     # Of a segment never acknowledged nobody knows whether it was lost or met a peer that is gone.
     unanswered = np.where(troubles["unacked_bytes"] > 0, troubles["unacked_retries"].astype("i8") - 1, 0)
+    unanswered = np.maximum(unanswered, _never_acknowledged(traffic))
     # Of a connection captured twice, a repeat that cost no time is the second copy of one packet.
     copies = (connections["flags"][troubles["connection"]] & t.CONN_DUPLICATES) != 0
     copies &= troubles["stall_us"] < repeats * 1000
@@ -125,6 +126,27 @@ def _lost(traffic: Traffic, leg: int) -> np.ndarray:
     if leg == t.LEG_BACKEND:
         lost[backlog.queued_out(traffic)] = 0
     return lost
+
+
+def _never_acknowledged(traffic: Traffic) -> np.ndarray:
+    """Of each direction that ends with an unacknowledged segment, how many repeats were of what was never
+    acknowledged: the first such segment, and those behind it."""
+    troubles, events, connections = traffic.troubles, traffic.events, traffic.connections
+    result = np.zeros(len(troubles), "i8")
+    rows = np.flatnonzero((troubles["unacked_bytes"] > 0) & (troubles["retransmitted"] > 0))
+    if not len(rows):
+        return result
+    on, directions = troubles["connection"][rows], troubles["direction"][rows]
+    acked = np.where(directions == 0, connections["client_acked"][on], connections["server_acked"][on])
+    repeats = events[events["kind"] == t.EVENT_RETRANSMISSION]
+    key = on.astype("i8") << 1 | directions
+    order = np.argsort(key)
+    of = repeats["connection"].astype("i8") << 1 | repeats["direction"]
+    at = np.minimum(np.searchsorted(key[order], of), len(key) - 1)
+    mine = order[at]
+    beyond = (key[mine] == of) & (repeats["a"] >= (acked[mine] & 0xFFFFFFFF))
+    np.add.at(result, rows[mine[beyond]], 1)
+    return result
 
 
 def _forget_copies(traffic: Traffic, lost: np.ndarray) -> None:

@@ -140,6 +140,7 @@ def _stuck(traffic: Traffic, connections: np.ndarray, sent_on: np.ndarray) -> tu
     for connection in connections.tolist():
         own = np.fromiter(traffic.of_connection(connection), "i8")
         hung = ~(endings.request_whole(traffic, own) & endings.response_whole(traffic, own))
+        hung &= endings.has_flag(traffic, own, t.REQ_SEEN)  # else its request came before the capture
         # Of what only a short snaplen hides, all that another exchange came after had got through.
         hidden = endings.connection_flag(traffic, own, t.CONN_TRUNCATED)
         hung &= ~hidden | (traffic.exchanges["next"][own] == t.NONE)

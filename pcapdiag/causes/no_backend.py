@@ -28,7 +28,7 @@ import numpy as np
 
 from pcapdiag import tables as t
 from pcapdiag import words
-from pcapdiag.causes import claims, endings, own_answers
+from pcapdiag.causes import claims, endings, holding, own_answers
 from pcapdiag.causes.cause import Cause, Finding, Severity
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
@@ -58,6 +58,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     waits_s = _waits_s(traffic, rows)
     rows = rows[waits_s < PROMPT_S]
     rows = rows[own_answers.asked_nobody(traffic, rows)]
+    rows = rows[~holding.perhaps_held_down(traffic, rows)]
     if not len(rows):
         return
     names = claims.involved(traffic, rows, t.LEG_FRONTEND)

@@ -61,6 +61,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     hung_up = (exchanges["status"][rows] == 0) & (endings.closed_by(traffic, rows) == endings.SERVER)
     alert = endings.has_flag(traffic, rows, t.RSP_TLS)
     rows = rows[(exchanges["status"][rows] == 400) | hung_up | alert]
+    rows = rows[endings.has_flag(traffic, rows, t.REQ_SEEN)]  # else it may be a handshake that was missed
     rows = rows[~endings.has_flag(traffic, rows, t.REQ_GARBLED) & (traffic.peer[rows] == t.NONE)]
     if not len(rows):
         return

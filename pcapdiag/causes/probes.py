@@ -24,17 +24,34 @@ PROBE_METHODS = tuple(t.METHODS.index(name) for name in ("HEAD", "GET", "OPTIONS
 
 def exchanges(traffic: Traffic) -> np.ndarray:
     """Rows of the backend exchanges that are health checks."""
+    rows = _alone(traffic)
+    known = endings.has_flag(traffic, rows, t.REQ_HEALTH)
+    shaped = _shaped(traffic, rows)
+    shaped[shaped] = _steady(traffic, rows[shaped], traffic.exchanges["start_ns"][rows[shaped]])
+    return rows[known | shaped]
+
+
+def lookalikes(traffic: Traffic) -> np.ndarray:
+    """Rows of the backend exchanges that may be health checks, too few of them to show their rhythm."""
+    rows = _alone(traffic)
+    return rows[_shaped(traffic, rows)]
+
+
+def _alone(traffic: Traffic) -> np.ndarray:
+    """Rows of the requests to backends for which no client asked, each its connection's last."""
     table = traffic.exchanges
     alone = (traffic.exchange_leg == t.LEG_BACKEND) & (traffic.peer == t.NONE)
     alone &= table["next"] == t.NONE
     rows = np.flatnonzero(alone)
-    rows = rows[endings.has_flag(traffic, rows, t.REQ_SEEN)]
-    known = endings.has_flag(traffic, rows, t.REQ_HEALTH)
+    return rows[endings.has_flag(traffic, rows, t.REQ_SEEN)]
+
+
+def _shaped(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether each of these requests, the only one of its connection, asks for its server itself."""
+    table = traffic.exchanges
     shaped = among(table["method"][rows], PROBE_METHODS) & ~endings.has_flag(traffic, rows, t.REQ_FORWARDED)
     shaped &= traffic.connections["exchanges"][table["connection"][rows]] == 1
-    shaped &= _asks_for_server(traffic, rows)
-    shaped[shaped] = _steady(traffic, rows[shaped], table["start_ns"][rows[shaped]])
-    return rows[known | shaped]
+    return shaped & _asks_for_server(traffic, rows)
 
 
 def failed_attempts(traffic: Traffic) -> np.ndarray:

@@ -795,7 +795,9 @@ class Framer:
                     # not HTTP, unless the answer is: then it was a request too broken to be one
                     self.streams[s].state = cython.cast(cython.uchar, LOST)
                 return False
-            row = self.new_exchange(slot)
+            row = self.answered_already(slot)
+            if row == NOWHERE:
+                row = self.new_exchange(slot)
             self.exchanges[row].flags |= REQ_SEEN | (self.streams[s].flags & REQ_RESYNC)
             self.exchanges[row].request_frame = cython.cast(cython.uint, self.frame)
             self.streams[s].exchange = cython.cast(cython.uint, row)
@@ -919,6 +921,32 @@ class Framer:
             self.slots[slot].oldest = cython.cast(cython.uint, row)
         else:
             self.exchanges[row].flags = REQ_PIPELINED
+        return row
+
+    @cython.cfunc
+    @cython.nogil
+    @cython.exceptval(check=False)
+    def answered_already(self, slot: cython.longlong) -> cython.longlong:
+        """The row of the response that came after the request which begins here, but was framed before it:
+        the request waited behind bytes that the capture lacks. NOWHERE where there is none."""
+        row: cython.longlong = self.slots[slot].newest
+        late: cython.longlong
+        if (
+            row == NOWHERE
+            or (self.exchanges[row].flags & (REQ_SEEN | RSP_SEEN)) != RSP_SEEN
+            or self.exchanges[row].request_frame
+            or self.exchanges[row].request_ended != END_NONE
+            or self.exchanges[row].response_frame <= self.frame
+        ):
+            return NOWHERE
+        late = micros(self.exchanges[row].start_ns - self.now)
+        self.exchanges[row].start_ns = self.now
+        self.exchanges[row].response_start_us = cython.cast(
+            cython.uint, min(self.exchanges[row].response_start_us + late, MASK32)
+        )
+        self.exchanges[row].response_end_us = cython.cast(
+            cython.uint, min(self.exchanges[row].response_end_us + late, MASK32)
+        )
         return row
 
     @cython.cfunc

@@ -317,3 +317,18 @@ def test_the_last_of_them_is_known_when_only_its_answer_can_be_left() -> None:
     c.server.send(answer(2), unseen=True)
     c.response(answer(3))
     assert Reading(c).told("target", "status") == [("/1", 201), ("/2", 0), ("/3", 203)]
+
+
+def test_a_request_that_waited_behind_a_gap_has_the_answer_that_came_after_it() -> None:
+    c = Conversation(auto_ack=False)
+    c.handshake()
+    c.request(ask(0))
+    c.response(answer(0))
+    c.client.send(ask(1), unseen=True)
+    c.server.send(answer(1), unseen=True)
+    for k in (2, 3):
+        c.client.send(ask(k))
+        c.server.send(answer(k))
+    seen = Reading(c)
+    assert [pair for pair in seen.told("target", "status") if pair[0]][-2:] == [("/2", 202), ("/3", 203)]
+    assert (seen.exchanges["response_start_us"][-2:] < 1_000).all()
