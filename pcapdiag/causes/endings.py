@@ -135,6 +135,11 @@ def captured_in_part(traffic: Traffic) -> bool:
     return bool(cut.any() or answers_unseen(traffic).any())
 
 
+def misses_packets(traffic: Traffic) -> bool:
+    """Whether the capture is known to miss packets of some connection."""
+    return bool(((traffic.connections["flags"] & t.CONN_GAP) != 0).any())
+
+
 def heads_seen_whole(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     """Whether no bytes of each exchange's connection were cut off by the snaplen: where a message ends, and
     which headers it has, is then known."""

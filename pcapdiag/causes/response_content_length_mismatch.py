@@ -29,7 +29,7 @@ import numpy as np
 
 from pcapdiag import tables as t
 from pcapdiag import words
-from pcapdiag.causes import claims, endings, outcome
+from pcapdiag.causes import claims, endings, outcome, own_answers
 from pcapdiag.causes.cause import Cause, Finding, Severity
 from pcapdiag.columns import among, distinct
 from pcapdiag.profiles import Profile
@@ -163,6 +163,8 @@ def _cut_on_frontend(traffic: Traffic) -> np.ndarray:
     """Rows of frontend exchanges cut by the load balancer whose backend leg is not here to say more."""
     rows = _begun(traffic, t.LEG_FRONTEND)
     rows = rows[(traffic.peer[rows] == t.NONE) & (endings.closed_by(traffic, rows) == endings.SERVER)]
+    # Captured beside, the backend leg would say more, were it not for packets that are missing.
+    rows = rows[~(own_answers.backend_beside(traffic, rows) & endings.misses_packets(traffic))]
     cut = among(traffic.exchanges["response_ended"][rows], (t.END_FIN, t.END_RST_SENDER))
     return rows[cut & endings.has_flag(traffic, rows, t.RSP_LENGTH | t.RSP_CHUNKED)]
 

@@ -57,8 +57,8 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         yield _by_backend(traffic, profile, rows[on_backend])
     # What a backend answered is told on its leg; here remains what it was not asked.
     alone = rows[~on_backend & (traffic.peer[rows] == t.NONE)]
-    if on_backend.any():  # a target that a short snaplen cuts is not known again
-        alone = alone[endings.heads_seen_whole(traffic, alone)]
+    if on_backend.any():  # a target that a short snaplen cuts, or the capture lacks, is not known again
+        alone = alone[endings.heads_seen_whole(traffic, alone) & (not endings.misses_packets(traffic))]
     if len(alone):
         yield _at_frontend(traffic, profile, alone)
 
