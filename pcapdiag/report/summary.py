@@ -149,7 +149,7 @@ def _cut_short(finding: Finding, traffic: Traffic) -> str:
     cut = int(np.count_nonzero((status > 0) & among(ended, CUT)))
     if not cut:
         return ""
-    return " cut short" if cut == finding.count else f" ({cut:,} cut short)"
+    return " cut short" if cut == finding.count else f", {cut:,} cut short"
 
 
 def status_list(statuses: dict[str, int]) -> str:

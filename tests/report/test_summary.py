@@ -89,5 +89,5 @@ def test_an_answer_that_ended_before_its_end_is_not_told_as_one_that_came() -> N
     said = "10 % of frontend requests, clients got 200 cut short"
     assert summary.share_line(finding, legs, traffic) == said
     finding.exchanges, finding.count, finding.statuses = rows[:3], 3, {"200": 2, "404": 1}
-    said = "30 % of frontend requests, clients got 200: 2, 404: 1 (1 cut short)"
+    said = "30 % of frontend requests, clients got 200 (2), 404 (1), 1 cut short"
     assert summary.share_line(finding, legs, traffic) == said
