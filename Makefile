@@ -25,10 +25,12 @@ types: .venv/ready
 
 docs: build
 	$(BIN)/python tools/tables_pxd.py
+	$(BIN)/python tools/profile_tables.py
 	$(BIN)/python tools/cause_docs.py
 
 docs-check: build
 	$(BIN)/python tools/tables_pxd.py --check
+	$(BIN)/python tools/profile_tables.py --check
 	$(BIN)/python tools/cause_docs.py --check
 
 test: build

@@ -12,6 +12,9 @@ from pcapdiag.traffic import Traffic
 
 SLACK_NS = 50_000  # two interfaces of one host; a quick proxy answers in 100 µs
 
+_ALL = slice(None)
+_TOLD_BY = ("connection", "start_ns", "status", "response_ended", "response_body", "flags")
+
 KEYLESS = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
@@ -22,10 +25,10 @@ def by_target(exchanges: np.ndarray, targets: np.ndarray) -> np.ndarray:
     return np.where(start_line_read(exchanges), target << 8 | exchanges["method"], KEYLESS)
 
 
-def start_line_read(exchanges: np.ndarray) -> np.ndarray:
+def start_line_read(exchanges: np.ndarray, rows: np.ndarray | slice = _ALL) -> np.ndarray:
     """Whether the capture holds each request's start line: those that a short snaplen cut there are alike
     only in that nothing is known of them."""
-    return (exchanges["method"] != 0) | (exchanges["target"] != 0)
+    return (exchanges["method"][rows] != 0) | (exchanges["target"][rows] != 0)
 
 
 def by_answer(exchanges: np.ndarray) -> np.ndarray:
@@ -39,32 +42,33 @@ def by_answer(exchanges: np.ndarray) -> np.ndarray:
 
 def nested(traffic: Traffic, rows: np.ndarray, key: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Pairs among these rows, of one vantage point each, as (outer rows, inner rows)."""
-    exchanges = traffic.exchanges[rows]
-    vantage = traffic.connections["vantage"][exchanges["connection"]]
-    order = np.lexsort((exchanges["start_ns"], vantage, key))
-    exchanges, vantage, key = exchanges[order], vantage[order], key[order]
-    first, second = exchanges[:-1], exchanges[1:]
-    answer_ns = answered_ns(traffic, exchanges) + SLACK_NS
+    exchanges = traffic.exchanges
+    vantage = traffic.connections["vantage"][exchanges["connection"][rows]]
+    order = np.lexsort((exchanges["start_ns"][rows], vantage, key))
+    rows, vantage, key = rows[order], vantage[order], key[order]
+    on, start_ns, status, ended, body, flags = (exchanges[name][rows] for name in _TOLD_BY)
+    answer_ns = answered_ns(traffic, rows) + SLACK_NS
     fits = (key[:-1] == key[1:]) & (vantage[:-1] == vantage[1:]) & (key[:-1] != KEYLESS)
-    fits &= (first["connection"] != second["connection"]) & (second["start_ns"] <= answer_ns[:-1])
+    fits &= (on[:-1] != on[1:]) & (start_ns[1:] <= answer_ns[:-1])
     in_time = answer_ns[1:] - SLACK_NS <= answer_ns[:-1]
-    alike = first["status"] == second["status"]
-    gave_up = (first["status"] == 0) | (first["status"] >= 500)
-    whole = (first["response_ended"] == t.END_COMPLETE) & (second["response_ended"] == t.END_COMPLETE)
-    like_body = ~whole | (first["response_body"] == second["response_body"])
-    fits &= (alike & in_time & like_body) | (gave_up & ~alike) | (in_time & marked(first, second))
+    alike = status[:-1] == status[1:]
+    gave_up = (status[:-1] == 0) | (status[:-1] >= 500)
+    whole = (ended[:-1] == t.END_COMPLETE) & (ended[1:] == t.END_COMPLETE)
+    like_body = ~whole | (body[:-1] == body[1:])
+    fits &= (alike & in_time & like_body) | (gave_up & ~alike) | (in_time & marked(flags[:-1], flags[1:]))
     at = np.flatnonzero(fits)
-    return rows[order[at]], rows[order[at + 1]]
+    return rows[at], rows[at + 1]
 
 
 def marked(outer: np.ndarray, inner: np.ndarray) -> np.ndarray:
-    """Whether each inner exchange carries a forwarding header that the outer one lacks."""
-    return ((inner["flags"] & t.REQ_FORWARDED) != 0) & ((outer["flags"] & t.REQ_FORWARDED) == 0)
+    """Whether each inner exchange carries a forwarding header that the outer one lacks, by their flags."""
+    return ((inner & t.REQ_FORWARDED) != 0) & ((outer & t.REQ_FORWARDED) == 0)
 
 
-def answered_ns(traffic: Traffic, exchanges: np.ndarray) -> np.ndarray:
+def answered_ns(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     """When each response began; without one, when its connection was last seen."""
-    after_us = exchanges["response_start_us"]
-    last_ns = traffic.connections["last_ns"][exchanges["connection"]]
-    unknown = (exchanges["status"] == 0) | (after_us == t.NEVER)
-    return np.where(unknown, last_ns, exchanges["start_ns"] + after_us.astype("i8") * 1000)
+    exchanges = traffic.exchanges
+    after_us = exchanges["response_start_us"][rows]
+    last_ns = traffic.connections["last_ns"][exchanges["connection"][rows]]
+    unknown = (exchanges["status"][rows] == 0) | (after_us == t.NEVER)
+    return np.where(unknown, last_ns, exchanges["start_ns"][rows] + after_us.astype("i8") * 1000)

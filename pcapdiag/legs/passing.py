@@ -71,7 +71,8 @@ def _passages(traffic: Traffic, endpoints: Endpoints, rows: np.ndarray, key: np.
     outer, inner = nested(traffic, rows, key)
     on, clients, at = traffic.exchanges["connection"], traffic.connections["client"], endpoints.of_connection
     from_host, sender = endpoints.address[at[on[outer]]], clients[on[inner]]
-    has_mark = marked(traffic.exchanges[outer], traffic.exchanges[inner])
+    flags = traffic.exchanges["flags"]
+    has_mark = marked(flags[outer], flags[inner])
     # One client may ask two servers the same; but all three may be on one host, too.
     unsure = (sender == clients[on[outer]]) & (sender != from_host)
     ok = (at[on[outer]] != at[on[inner]]) & (~unsure | has_mark)
@@ -135,10 +136,13 @@ def _sample(traffic: Traffic) -> np.ndarray:
         starts = np.linspace(0, total - _SAMPLE_ROWS, _SAMPLES).astype("i8")
         rows = distinct((starts[:, None] + np.arange(_SAMPLE_ROWS)).ravel())
     rows = rows[(traffic.exchanges["flags"][rows] & (t.REQ_SEEN | t.REQ_HEALTH)) == t.REQ_SEEN]
-    rows = rows[start_line_read(traffic.exchanges[rows])]
+    rows = rows[start_line_read(traffic.exchanges, rows)]
     # Captured in one direction only, nothing says when a request was answered, so none is known to wait.
-    on = traffic.connections[traffic.exchanges["connection"][rows]]
-    return rows[(on["server_packets"] > 0) | (on["client_packets"] == 0)]
+    on = traffic.exchanges["connection"][rows]
+    server_packets, client_packets = (
+        traffic.connections[f"{end}_packets"][on] for end in ("server", "client")
+    )
+    return rows[(server_packets > 0) | (client_packets == 0)]
 
 
 def _best_of_each_sender(found: np.ndarray, mostly: np.ndarray, endpoints: Endpoints) -> np.ndarray:

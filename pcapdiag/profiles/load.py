@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import functools
 import math
 import sys
@@ -12,11 +11,7 @@ from typing import Any
 
 from pcapdiag.errors import PcapdiagError
 from pcapdiag.profiles.profile import Profile
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from pcapdiag.profiles.shipped import TABLES
 
 NAMES = ("aws", "alibaba", "nginx", "haproxy", "generic")
 NO_LIMIT = "none"  # TOML has no null
@@ -38,14 +33,14 @@ def load_profile(name: str, file: str | Path | None = None) -> Profile:
 def _shipped_profile(name: str) -> Profile:
     values: dict[str, Any] = {"name": name}
     for shipped in dict.fromkeys(("generic", name)):
-        values |= _checked(_shipped(f"{shipped}.toml"), f"{shipped}.toml")
+        values |= _checked(TABLES[shipped], f"{shipped}.toml")
     return Profile(**values)
 
 
 @functools.cache
 def keep_alive_defaults() -> dict[str, float]:
     """Web servers and how long they keep an idle connection by default, in seconds."""
-    return {software: float(seconds) for software, seconds in _shipped("keep_alive.toml").items()}
+    return {software: float(seconds) for software, seconds in TABLES["keep_alive"].items()}
 
 
 def software_with_idle_timeout(idle_s: float) -> tuple[str, ...]:
@@ -57,13 +52,11 @@ def software_with_idle_timeout(idle_s: float) -> tuple[str, ...]:
     return tuple(s for s, default_s in keep_alive_defaults().items() if -0.05 <= idle_s - default_s <= late_s)
 
 
-@functools.cache
-def _shipped(file_name: str) -> dict[str, Any]:
-    """The table of a file beside this one; read only."""
-    return tomllib.loads(Path(__file__).with_name(file_name).read_text("utf-8"))
-
-
 def _read(path: Path) -> dict[str, Any]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
@@ -79,6 +72,8 @@ def _checked(table: dict[str, Any], where: str) -> dict[str, Any]:
 def _value(key: str, value: object, where: str) -> object:
     """``value`` as the profile's field ``key`` has it."""
     if key not in _FIELDS:
+        import difflib
+
         near = difflib.get_close_matches(key, _FIELDS, 1)
         meant = f"did you mean {near[0]}? " if near else ""
         raise PcapdiagError(f"{where}: unknown key {key!r}: {meant}{FIELDS_TOLD}")

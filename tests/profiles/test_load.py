@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from pcapdiag.errors import PcapdiagError
 from pcapdiag.profiles import NAMES, keep_alive_defaults, load_profile, software_with_idle_timeout
+
+
+def test_the_shipped_tables_are_those_of_the_toml_files() -> None:
+    tool = Path(__file__).resolve().parent.parent.parent / "tools" / "profile_tables.py"
+    done = subprocess.run([sys.executable, str(tool), "--check"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("name", NAMES)
