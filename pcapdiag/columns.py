@@ -90,10 +90,13 @@ def common(some: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def numbered(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct keys in order, and which of them each one is; for keys that repeat a lot."""
+    """The distinct keys in order, and which of them each one is, u4; for keys that repeat a lot."""
     some = [distinct(keys[part]) for part in blocks(len(keys))]
     known = distinct(np.concatenate(some)) if some else keys[:0]
-    return known, np.searchsorted(known, keys)
+    which = np.empty(len(keys), "u4")
+    for part in blocks(len(keys)):
+        which[part] = np.searchsorted(known, keys[part])
+    return known, which
 
 
 def largest(count: int, most: int, value: Callable[[slice], np.ndarray]) -> np.ndarray:

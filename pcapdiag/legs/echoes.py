@@ -122,7 +122,7 @@ def _wins(
     answered_ns = asked_ns + exchanges["response_start_us"].astype("i8") * 1000
     won, best = _fits(streams, asked_ns, answered_ns)
     owner = np.array([stream.connection for stream in streams])
-    listener = np.where(won, endpoints.of_connection[owner[best]], -1)
+    listener = np.where(won, endpoints.of_connection[owner[best]].astype("i8"), -1)
     return sender, listener
 
 

@@ -34,25 +34,28 @@ SCRIPTS = (
 
 def html_report(analysis: Analysis, redactor: Redactor | None = None) -> str:
     """The whole page; with a redactor, one that names no address and no secret."""
-    from markupsafe import Markup
-
-    from pcapdiag.report.json import document
-    from pcapdiag.report.page import page
     from pcapdiag.report.summary import leg_summaries
     from pcapdiag.report.view import view
 
-    style, script = joined(STYLES), joined(SCRIPTS)
     legs = leg_summaries(analysis.traffic)
     drawn = view(analysis)
     if redactor is not None:
         drawn, analysis = redactor.value(drawn), redactor.analysis(analysis)
+    view_json = embeddable(drawn)
+    del drawn  # the largest there is, and what is to come needs room
+    from markupsafe import Markup
+
+    from pcapdiag.report.json import document
+    from pcapdiag.report.page import page
+
+    style, script = joined(STYLES), joined(SCRIPTS)
     return page_template().render(
         page(analysis, legs, redacted=redactor is not None),
         style=Markup(style),
         script=Markup(script),
         policy=policy(style, script),
         report_json=Markup(embeddable(document(analysis, legs))),
-        view_json=Markup(embeddable(drawn)),
+        view_json=Markup(view_json),
     )
 
 

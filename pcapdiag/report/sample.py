@@ -19,7 +19,7 @@ from pcapdiag.report.map import Failed, marked
 from pcapdiag.report.summary import row_numbers, span_ns
 from pcapdiag.traffic import Strings, Traffic, endpoint
 
-FAILED_SHOWN, SLOW_SHOWN, ROWS_SHOWN = 600, 200, 1200
+FAILED_SHOWN, SLOW_SHOWN, ROWS_SHOWN = 400, 150, 800
 TEXT_SHOWN = 200
 
 EXCHANGE_COLUMNS = (

@@ -24,8 +24,7 @@ def response_times(traffic: Traffic) -> dict[str, Any]:
     counts = np.bincount(traffic.exchange_leg, minlength=3)
     leg = next((n for n in (t.LEG_BACKEND, t.LEG_FRONTEND) if counts[n]), t.LEG_UNKNOWN)
     exchanges, leg_of = traffic.exchanges, traffic.exchange_leg
-    endpoints = traffic.connections["server"].astype("i8") << 16 | traffic.connections["server_port"]
-    keys, server_of = numbered(endpoints)
+    keys, server_of = numbered(server_endpoints(traffic))
     # One sort of (server, wait) gives every server's percentiles.
     ordered = np.empty(int(counts[leg]), "i8")
     unanswered = np.zeros(len(keys), "i8")
@@ -37,7 +36,7 @@ def response_times(traffic: Traffic) -> dict[str, Any]:
         unanswered += np.bincount(server[silent], minlength=len(keys))
         told = ~silent & (end != t.NEVER)
         wait_us = np.maximum(start[told].astype("i8") - end[told], 0)
-        ordered[answered : answered + len(wait_us)] = server[told] << 33 | wait_us
+        ordered[answered : answered + len(wait_us)] = server[told].astype("i8") << 33 | wait_us
         answered += len(wait_us)
     ordered = ordered[:answered]
     ordered.sort()
@@ -59,6 +58,11 @@ def response_times(traffic: Traffic) -> dict[str, Any]:
         ],
         "more_servers": int(np.count_nonzero(sizes)) - len(waits),
     }
+
+
+def server_endpoints(traffic: Traffic) -> np.ndarray:
+    """The server of each connection, as address row << 16 | port."""
+    return traffic.connections["server"].astype("i8") << 16 | traffic.connections["server_port"]
 
 
 def distribution(sorted_us: np.ndarray) -> dict[str, Any]:
