@@ -51,6 +51,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     connections = connections[~backlog.served_meanwhile(traffic, connections)]
     connections = connections[~backlog.perhaps_served(traffic, connections)]
     connections = without(connections, backlog.lost_by_chance(traffic))
+    connections = without(connections, backlog.dropped(traffic)).astype("i8")
     if not len(connections):
         return
     failed = outcome.of_attempts(traffic, connections)
@@ -64,17 +65,20 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     waited_s = claims.median(waits_s)
     limit_s = profile.backend_connect_timeout_s
     yard = f" ({profile.title}: {words.seconds(limit_s)})" if limit_s is not None else ""
+    repeated = bool((rows["syns"] > 1).any())
+    # A lone SYN takes no time: how long it was waited for is not seen, but that no repeat came is.
+    after = f"after {words.seconds(waited_s)}{yard}" if waited_s or repeated else "before its first repeat"
     yield claims.finding(
         traffic,
         CAUSE,
         t.LEG_BACKEND,
         title=(
             f"{claims.who(names)} did not answer {words.counted(int(rows['syns'].sum()), 'SYN')} of "
-            f"{words.counted(len(connections), 'connection')}; the load balancer gave up after "
-            f"{words.seconds(waited_s)}{yard}: " + claims.what_failed(failed)
+            f"{words.counted(len(connections), 'connection')}; the load balancer gave up {after}: "
+            + claims.what_failed(failed)
         ),
         explanation=(
-            "The load balancer repeated its SYN and never got a handshake done."
+            f"The load balancer {'repeated' if repeated else 'sent'} its SYN and never got a handshake done."
             + (
                 f" The backend did send SYN-ACKs on {words.counted(answered, 'connection')}: they do not "
                 "get back to the load balancer."

@@ -23,7 +23,7 @@ def served_meanwhile(traffic: Traffic, rows: np.ndarray, later_ns: int = 0) -> n
     ports = attempts.port_keys(traffic, rows)
     spans = traffic.connections[rows]
     for port in distinct(ports).tolist():
-        lively_ns = _lively_ns(traffic, port, rows)
+        lively_ns, _ = _lively_ns(traffic, port, rows)
         mine = ports == port
         first = np.searchsorted(lively_ns, spans["first_ns"][mine], side="right")
         last = np.searchsorted(lively_ns, spans["last_ns"][mine] + later_ns, side="right")
@@ -49,8 +49,28 @@ def perhaps_served(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     return result
 
 
-def _lively_ns(traffic: Traffic, port: int, stuck: np.ndarray) -> np.ndarray:
-    """When the port showed that its server lives, sorted: handshakes answered at once, responses ended."""
+def _served_after_all(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether the server's port answered, before each connection's next SYN was due, on another connection
+    that it had accepted before the last one: it lived all that time, and heard that SYN as well as its data.
+
+    What it accepts only then tells nothing: it may have come up that moment.
+    """
+    result = np.zeros(len(rows), "?")
+    ports = attempts.port_keys(traffic, rows)
+    asked_ns = traffic.connections["last_ns"][rows]
+    for port in distinct(ports).tolist():
+        lively_ns, since_ns = _lively_ns(traffic, port, rows)
+        mine = np.flatnonzero(ports == port)
+        first = np.searchsorted(lively_ns, asked_ns[mine], side="right")
+        last = np.searchsorted(lively_ns, asked_ns[mine] + attempts.FIRST_REPEAT_NS, side="right")
+        for i in np.flatnonzero(last > first).tolist():
+            result[mine[i]] = since_ns[first[i] : last[i]].min() < asked_ns[mine[i]]
+    return result
+
+
+def _lively_ns(traffic: Traffic, port: int, stuck: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """When the port showed that its server lives, sorted (handshakes answered at once, responses ended), and
+    since when each of those connections had been asked for."""
     connections = traffic.connections
     there = (connections["server"] == port >> 16) & (connections["server_port"] == port & 0xFFFF)
     there[stuck] = False
@@ -67,8 +87,10 @@ def _lively_ns(traffic: Traffic, port: int, stuck: np.ndarray) -> np.ndarray:
     answered = answered[whole]
     ends_ns = exchanges["start_ns"][answered] + exchanges["response_end_us"][answered].astype("i8") * 1000
     # Of one that a short snaplen hides the end of, its beginning tells as much.
-    ends_ns = np.concatenate([ends_ns, endings.answer_ns(traffic, cut)])
-    return np.sort(np.concatenate([connections["first_ns"][accepted], ends_ns]))
+    lively_ns = np.concatenate([connections["first_ns"][accepted], ends_ns, endings.answer_ns(traffic, cut)])
+    on = np.concatenate([accepted, exchanges["connection"][answered], exchanges["connection"][cut]])
+    order = np.argsort(lively_ns, kind="stable")
+    return lively_ns[order], connections["first_ns"][on[order].astype("i8")]
 
 
 def dropped(traffic: Traffic) -> np.ndarray:
@@ -94,9 +116,17 @@ def _unanswered(traffic: Traffic) -> tuple[np.ndarray, np.ndarray]:
     rows = rows[(traffic.connections["flags"][rows] & t.CONN_SYNACK) == 0]
     crowd = union(in_limbo(traffic), aborted(traffic)).astype("i8")
     crowded = among(attempts.port_keys(traffic, rows), attempts.port_keys(traffic, crowd))
-    rows = rows[crowded | served_meanwhile(traffic, rows)]
+    served = served_meanwhile(traffic, rows)
+    served[~served] = _served_after_all(traffic, rows[~served]) & _many_to_port(traffic, rows)[~served]
+    rows = rows[crowded | served]
     few = traffic.connections["syns"][rows] < attempts.MANY_SYNS
     return rows, few & _loses_data(traffic, rows, crowd)
+
+
+def _many_to_port(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether more SYNs of these connections went to each one's port than chance loses."""
+    _, of = np.unique(attempts.port_keys(traffic, rows), return_inverse=True)
+    return np.bincount(of, traffic.connections["syns"][rows])[of] >= attempts.MANY_SYNS
 
 
 def _still_asking(traffic: Traffic) -> np.ndarray:

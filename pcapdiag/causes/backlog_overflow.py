@@ -31,7 +31,7 @@ from pcapdiag import tables as t
 from pcapdiag import words
 from pcapdiag.causes import backlog, claims, endings, outcome
 from pcapdiag.causes.cause import Cause, Finding, Severity
-from pcapdiag.columns import distinct, union
+from pcapdiag.columns import among, distinct, union
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
 
@@ -75,6 +75,11 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     severity = None
     if not len(exchanges) and (failed.severity or not len(failed.connections)):
         exchanges, severity = rows, Severity.WARNING
+    lone = unanswered[traffic.connections["syns"][unanswered] == 1]
+    if not severity and not len(exchanges) and among(failed.connections, lone).all():
+        # Given up before a repeat was due, as one is that is no longer needed: no failure is seen here.
+        severity = Severity.WARNING
+        failed = failed._replace(severity=severity)
     names = claims.peers(traffic, connections, t.LEG_BACKEND)
     ways = (
         (len(unanswered), "{} got no answer to any SYN"),

@@ -28,6 +28,14 @@ def test_an_attempt_shorter_than_a_repeat_counts_when_its_request_failed() -> No
     assert story.only(backend_connect_timeout).count == 1
 
 
+def test_a_lone_syn_was_not_repeated_and_its_wait_is_not_known() -> None:
+    story = Story()
+    story.syns(at_s=1.0, count=1, lasts_s=0.0)
+    finding = story.only(backend_connect_timeout)
+    assert "gave up before its first repeat" in finding.title
+    assert "repeated its SYN" not in finding.explanation
+
+
 def test_a_syn_on_its_way_when_the_capture_ended_is_not_judged() -> None:
     story = Story()
     story.syns(at_s=1.0, count=1, lasts_s=0.0)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pcapdiag import tables as t
-from pcapdiag.causes import backlog_overflow
+from pcapdiag.causes import backend_connect_timeout, backlog_overflow
+from pcapdiag.causes.cause import Severity
 from tests.causes.stories import SERVER, SITE, Story
 
 
@@ -21,6 +22,48 @@ def test_syns_unanswered_while_the_port_serves_others() -> None:
     finding = story.only(backlog_overflow)
     assert list(finding.exchanges) == [front]
     assert finding.facts["syns_dropped"] == 1
+
+
+def test_an_answer_after_the_last_syn_counts_on_a_connection_older_than_it() -> None:
+    """HAProxy's two SYNs, a second apart, given up after two: the port answers in the last of them."""
+    story = Story()
+    served(story, at_s=2.5)
+    for n in range(3):
+        story.asked(at_s=1.0 + n / 100, status=503, takes_s=2.0)
+        story.syns(at_s=1.0 + n / 100, count=2, lasts_s=1.0)
+    finding = story.only(backlog_overflow)
+    assert finding.count == finding.facts["syns_dropped"] == 3
+    assert story.silent(backend_connect_timeout)
+
+
+def test_a_port_that_comes_up_after_the_last_syn_was_not_full() -> None:
+    story = Story()
+    for n in range(3):
+        story.asked(at_s=1.0 + n / 100, status=503, takes_s=2.0)
+        story.syns(at_s=1.0 + n / 100, count=2, lasts_s=1.0)
+    story.forwarded(story.asked(at_s=2.5), at_s=2.5, connection=story.backend(at_s=2.4))
+    assert story.silent(backlog_overflow)
+    assert story.only(backend_connect_timeout).count == 3
+
+
+def test_lone_syns_to_one_port_that_answers_older_connections() -> None:
+    """Go gives a dial up as soon as a connection is free for its request: one SYN each."""
+    story = Story()
+    kept = story.backend(at_s=0.0, lasts_s=60.0)
+    story.forwarded(None, at_s=1.4, connection=kept)
+    for n in range(3):
+        story.syns(at_s=1.0 + n / 100, count=1, lasts_s=0.0)
+    finding = story.only(backlog_overflow)
+    assert finding.severity is Severity.WARNING
+    assert finding.facts["syns_dropped"] == 3
+    assert story.silent(backend_connect_timeout)
+
+
+def test_one_lone_syn_may_be_lost_by_chance() -> None:
+    story = Story()
+    served(story, at_s=1.4)
+    story.syns(at_s=1.0, count=1, lasts_s=0.0)
+    assert story.silent(backlog_overflow)
 
 
 def test_a_silent_port_is_unreachable_not_full() -> None:
