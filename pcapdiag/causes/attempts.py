@@ -1,4 +1,4 @@
-"""Connections that never came to be: SYNs that met a refusal or silence, on either leg.
+"""Connections that never came to be: SYNs, and ClientHellos, that met a refusal or silence, on either leg.
 
 A SYN without an answer is judged only when its sender had given up before the capture ended (a repeat was
 due by the sender's own schedule and did not come, or the request behind it was answered), or when so many
@@ -93,6 +93,37 @@ def schedule_s(traffic: Traffic, connection: int) -> list[float]:
     events = traffic.events_of(connection)
     repeats = events["time_ns"][events["kind"] == t.EVENT_SYN_RETRANSMISSION]
     return [0.0, *(round(int(ns - traffic.connections["first_ns"][connection]) / 1e9, 3) for ns in repeats)]
+
+
+def hellos_in_clear(traffic: Traffic, leg: int) -> np.ndarray:
+    """Rows of the leg's connections on which TLS got no byte, until one side closed, from a port that answers
+    others in clear and nobody in TLS."""
+    connections = traffic.connections
+    mask = endings.connections_on(traffic, leg)
+    mask &= (connections["protocol"] == t.PROTOCOL_TLS) & (connections["server_bytes"] == 0)
+    mask &= (connections["closed_by"] != endings.NOBODY) & ((connections["flags"] & t.CONN_ESTABLISHED) != 0)
+    mask &= (connections["flags"] & (t.CONN_GAP | t.CONN_EVICTED)) == 0
+    rows = np.flatnonzero(mask)
+    if not len(rows):
+        return rows
+    answered = connections["server_bytes"] > 0
+    ports = port_keys(traffic, rows)
+    clear = np.flatnonzero(answered & (connections["protocol"] == t.PROTOCOL_HTTP))
+    ciphered = np.flatnonzero(answered & (connections["protocol"] == t.PROTOCOL_TLS))
+    rows = rows[among(ports, port_keys(traffic, clear)) & ~among(ports, port_keys(traffic, ciphered))]
+    return np.array([row for row in rows.tolist() if not left_at_once(connections[row])], "i8")
+
+
+def left_at_once(row: np.void) -> bool:
+    """Whether a client hung up sooner than any answer could reach it: it changed its mind, as browsers do."""
+    if row["closed_by"] != endings.CLIENT or t.NEVER in (row["syn_rtt_us"], row["ack_rtt_us"]):
+        return False
+    left_ns = min((int(at) for at in (row["client_fin_ns"], row["rst_ns"]) if at), default=0)
+    if not left_ns:
+        return False
+    accepted_ns = int(row["first_ns"]) + int(row["syn_rtt_us"]) * 1000
+    # The way to the client counts twice: to its SYN-ACK, and from its close.
+    return left_ns - accepted_ns < (int(row["syn_rtt_us"]) + 2 * int(row["ack_rtt_us"])) * 1000
 
 
 def port_keys(traffic: Traffic, rows: np.ndarray) -> np.ndarray:

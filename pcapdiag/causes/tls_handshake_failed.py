@@ -3,13 +3,13 @@
 What the wire shows
     A connection that begins with a ClientHello and ends, by a fatal alert, FIN or RST, before the client has
     finished its handshake; no request could be made on it. The alert, the server name asked for and the
-    versions offered are told.
+    versions offered are told; or that nothing at all answered.
 
 Why it happens
     The client offers no TLS version or cipher that the listener's security policy takes
     (protocol_version, handshake_failure), it does not trust the certificate (unknown_ca, certificate_expired,
     bad_certificate), the name it asks for has no certificate, a client certificate is missing, or a scanner
-    says hello and hangs up.
+    says hello and hangs up. A server that never answers is stuck or overloaded, or speaks no TLS there.
 
 What to do
     Read the alert: who sent it says who objected. Compare the versions offered with the listener's security
@@ -30,8 +30,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from pcapdiag import tables as t
-from pcapdiag.causes import claims, endings, hellos, reading
+from pcapdiag.causes import attempts, claims, endings, hellos, reading
 from pcapdiag.causes.cause import Cause, Finding, Severity
+from pcapdiag.columns import without
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
 from pcapdiag.wire import Span, in_order
@@ -46,10 +47,13 @@ CAUSE = Cause(
         ("client-closed-before-request", "no request could be made: TLS was not agreed on"),
     ),
     either_leg=True,
+    on_backend="backend-tls-handshake-failed",
 )
 
 HANDSHAKE_BYTES = 16_384  # whoever said more has finished a handshake
 MAX_READ = 300  # connections whose handshakes are read, those that said least first
+
+UNANSWERED = "no answer to the ClientHello came until the client closed"
 
 CHANGE_CIPHER_SPEC, HANDSHAKE, APPLICATION_DATA = 20, 22, 23  # RFC 8446, 5.1
 
@@ -68,19 +72,21 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     way, _ = ways.most_common(1)[0]
     asked = f" for {hello.server_name}" if hello.server_name else ""
     offered = f", offering {' and '.join(hello.versions)}" if hello.versions else ""
+    servers = claims.who(claims.peers(traffic, rows, t.LEG_BACKEND), "listeners")
     yield claims.finding(
         traffic,
         CAUSE,
         t.LEG_FRONTEND,
         title=(
             f"{{count}} TLS handshake{'s' if len(rows) > 1 else ''} of {claims.who(names, 'clients')} "
-            f"failed: {way}"
+            f"with {servers} failed: {way}"
         ),
         explanation=(
             f"The clients asked{asked}{offered}. How the handshakes ended: "
             f"{'; '.join(f'{how} ({n})' for how, n in ways.most_common())}."
         ),
         remedy=(
+            *((f"See whether {servers} speaks TLS, and is not stuck.",) if UNANSWERED in ways else ()),
             "Compare the versions and ciphers these clients offer with the listener's security policy.",
             "See whether the listener serves a certificate for that name, in date, with its whole chain "
             "(openssl s_client -connect HOST:PORT -servername NAME).",
@@ -106,6 +112,7 @@ def _suspects(traffic: Traffic) -> np.ndarray:
     lost = (row["flags"] & (t.CONN_GAP | t.CONN_TRUNCATED | t.CONN_EVICTED)) != 0
     small = (row["client_bytes"] < HANDSHAKE_BYTES) & (row["server_bytes"] < HANDSHAKE_BYTES)
     rows = rows[begun & ~lost & small & (row["closed_by"] != endings.NOBODY)]
+    rows = without(rows, attempts.hellos_in_clear(traffic, t.LEG_FRONTEND)).astype("i8")
     return rows[np.argsort(connections["client_bytes"][rows], kind="stable")][:MAX_READ]
 
 
@@ -134,28 +141,20 @@ def _how(traffic: Traffic, connection: int, streams: Streams) -> str:
     asked, answered = (hellos.flight(stream) for stream in streams)
     if asked.hello is None or (streams[1] and not answered.is_tls) or _finished(streams[0]):
         return ""
-    for who, flight in (("the load balancer's", answered), ("the client's", asked)):
+    # Who has heard nothing objects to nothing: an alert then tells that the other side closed, or is silent.
+    said = (("the load balancer's", answered), ("the client's", asked)) if streams[1] else ()
+    for who, flight in said:
         refusal = next((alert for alert in flight.alerts if alert != hellos.CLOSE_NOTIFY), None)
         if refusal is not None and not (who.startswith("the load") and refusal < 0):
             return f"{who} alert {hellos.alert_name(refusal)}"
     row = traffic.connections[connection]
-    if row["closed_by"] == endings.CLIENT and _left_at_once(row):
+    if attempts.left_at_once(row):
         return ""
+    if row["closed_by"] == endings.CLIENT and not streams[1]:
+        return UNANSWERED
     closer = "the client" if row["closed_by"] == endings.CLIENT else "the load balancer"
     by_reset = row["rst_ns"] and not (row["client_fin_ns"] or row["server_fin_ns"])
     return f"{closer} {'reset' if by_reset else 'closed'} before its end"
-
-
-def _left_at_once(row: np.void) -> bool:
-    """Whether a client hung up sooner than any answer could reach it: it changed its mind, as browsers do."""
-    if t.NEVER in (row["syn_rtt_us"], row["ack_rtt_us"]):
-        return False
-    left_ns = min((int(at) for at in (row["client_fin_ns"], row["rst_ns"]) if at), default=0)
-    if not left_ns:
-        return False
-    accepted_ns = int(row["first_ns"]) + int(row["syn_rtt_us"]) * 1000
-    # The way to the client counts twice: to its SYN-ACK, and from its close.
-    return left_ns - accepted_ns < (int(row["syn_rtt_us"]) + 2 * int(row["ack_rtt_us"])) * 1000
 
 
 def _finished(stream: bytes) -> bool:

@@ -1,7 +1,8 @@
 """A client spoke TLS to a port of the load balancer that expects HTTP in clear.
 
 What the wire shows
-    A TLS ClientHello where a request was due, answered 400 in clear, or hung up on.
+    A TLS ClientHello where a request was due, answered 400 in clear, or hung up on without a byte by a port
+    that answers others in clear.
 
 Why it happens
     https:// with the port of the HTTP listener (https://host:80), a client or proxy configured for TLS
@@ -17,6 +18,8 @@ What it could be mistaken for
 from __future__ import annotations
 
 from collections.abc import Iterator
+
+import numpy as np
 
 from pcapdiag import tables as t
 from pcapdiag.causes import attempts, claims, malformed, reading
@@ -41,24 +44,31 @@ CAUSE = Cause(
 def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     rows = malformed.refused(traffic)
     rows = rows[reading.are_tls(traffic, rows)]
-    if not len(rows):
+    unanswered = attempts.hellos_in_clear(traffic, t.LEG_FRONTEND)
+    on = np.concatenate([traffic.exchanges["connection"][rows], unanswered]).astype("i8")
+    if not len(on):
         return
-    port = int(attempts.port_keys(traffic, traffic.exchanges["connection"][rows[:1]])[0])
+    port = int(attempts.port_keys(traffic, on[:1])[0])
     listener = endpoint(traffic.addresses[port >> 16], port & 0xFFFF)
-    names = claims.involved(traffic, rows, t.LEG_FRONTEND)
+    names = claims.peers(traffic, on, t.LEG_FRONTEND)
+    what = claims.of_requests(traffic, t.LEG_FRONTEND) if len(rows) else "{count} of the connections"
+    met = (
+        *(("was answered as a malformed HTTP request is",) if len(rows) else ()),
+        *(("got no byte from a port that answers others in clear",) if len(unanswered) else ()),
+    )
     yield claims.finding(
         traffic,
         CAUSE,
         t.LEG_FRONTEND,
         title=(
-            f"{claims.of_requests(traffic, t.LEG_FRONTEND)} of {claims.who(names, 'clients')} were TLS to "
-            f"{listener}, which expects HTTP in clear"
+            f"{what} of {claims.who(names, 'clients')} were TLS to {listener}, which expects HTTP in clear"
         ),
-        explanation="The client began a TLS handshake, and was answered as a malformed HTTP request is.",
+        explanation=f"The client began a TLS handshake, and {' or '.join(met)}.",
         remedy=(
             f"Use http:// with {listener}, or the port of an HTTPS listener.",
             "Or make this listener HTTPS and give it a certificate.",
         ),
         exchanges=rows,
-        note="the ClientHello, and the answer in clear",
+        connections=unanswered,
+        note="the ClientHello, and the answer in clear, or none",
     )

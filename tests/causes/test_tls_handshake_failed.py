@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pcapdiag import tables as t
-from pcapdiag.causes import tls_handshake_failed
+from pcapdiag.causes import attempts, tls_handshake_failed
 from pcapdiag.causes.cause import Finding
 from pcapdiag.wire import Span
 from tests.causes.stories import CLIENT, SERVER, Story
@@ -102,13 +102,33 @@ def test_a_client_that_waited_for_the_answer_gave_up() -> None:
     path = {"syn_rtt_us": 39_000, "ack_rtt_us": 32}
     at_ns = START_NS + 39_000_000 + 2_000_000_000
     (finding,) = told(HELLO, b"", CLIENT, client_fin_ns=at_ns, rst_ns=0, **path)
-    assert "the client closed before its end" in finding.title
+    assert "no answer to the ClientHello" in finding.title
+    assert "10.0.0.10:443" in finding.title
+
+
+@pytest.mark.parametrize("by", [CLIENT, SERVER])
+def test_an_alert_of_who_heard_nothing_is_no_reason(by: int) -> None:
+    """OpenSSL says decode_error when the server closes without a word."""
+    (finding,) = told(HELLO + record(21, b"\x02\x32"), b"", by)
+    assert "decode_error" not in finding.title + finding.explanation
+    assert ("the load balancer reset before its end" in finding.title) == (by == SERVER)
+
+
+def test_where_no_load_balancer_is_known_the_client_may_be_one() -> None:
+    story = Story()
+    story.alb = ()
+    story.connection("10.0.1.10", "10.0.1.5:8443", "frontend", protocol=t.PROTOCOL_TLS, closed_by=CLIENT,
+                     client_bytes=len(HELLO), rst_ns=START_NS + 2 * 10**9)  # fmt: skip
+    traffic = story.build()
+    traffic.wire = Reader(HELLO, b"")  # type: ignore[assignment]
+    (finding,) = tls_handshake_failed.find(traffic, story.profile)
+    assert "if it is the load balancer, this may be backend-tls-handshake-failed" in finding.explanation
 
 
 def test_packets_without_times_end_no_analysis() -> None:
     """As text2pcap and anonymisers write them: all at 1970."""
     row = np.zeros(1, t.Connection)[0]
-    assert not tls_handshake_failed._left_at_once(row)
+    assert not attempts.left_at_once(row)
 
 
 def test_a_client_that_leaves_at_once_is_known_at_the_load_balancer_too() -> None:
@@ -116,6 +136,6 @@ def test_a_client_that_leaves_at_once_is_known_at_the_load_balancer_too() -> Non
     row = np.zeros(1, t.Connection)[0]
     row["first_ns"], row["syn_rtt_us"], row["ack_rtt_us"] = 10**18, 100, 50_000
     row["client_fin_ns"] = 10**18 + 52_100_000
-    assert tls_handshake_failed._left_at_once(row)
+    assert attempts.left_at_once(row)
     row["client_fin_ns"] += 100_000_000
-    assert not tls_handshake_failed._left_at_once(row)
+    assert not attempts.left_at_once(row)
