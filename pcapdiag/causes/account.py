@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pcapdiag import tables as t
-from pcapdiag.causes import reading
+from pcapdiag.causes import endings, reading
 from pcapdiag.columns import among, distinct, union
 from pcapdiag.traffic import Traffic
 
@@ -26,7 +26,7 @@ _CUT_SHORT = (t.END_FIN, t.END_RST_SENDER, t.END_RST_RECEIVER, t.END_MALFORMED)
 _UNJUDGED_CONNECTION = t.CONN_GAP | t.CONN_EVICTED
 
 #: What is missing to explain a failure, the most telling first.
-_GAP, _NO_BACKEND_LEG, _BACKEND_ENCRYPTED, _NO_FRONTEND_LEG, _NO_PEER, _NOTHING = range(6)
+_GAP, _NO_BACKEND_LEG, _BACKEND_ENCRYPTED, _NO_FRONTEND_LEG, _NO_PEER, _NOTHING, _AFTER_LAST = range(7)
 _MISSING = (
     "bytes of these connections are missing from the capture; "
     "capture whole packets without drops: tcpdump -s 0 -B 65536",
@@ -41,6 +41,8 @@ _MISSING = (
     "the load balancer answered by itself, or asked a backend that was not captured; "
     "capture it on all backends: tcpdump -i any -s 0 -w backend.pcap '{back}'",
     "both legs are here and no cause of the catalogue fits; look at them with pcapdiag extract",
+    "nothing: an earlier answer on these connections said Connection: close, and the clients sent on all the "
+    "same; they must open another connection",
 )
 
 
@@ -165,6 +167,8 @@ def _what_lacks(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
         lack[:] = _BACKEND_ENCRYPTED if encrypted else _NOTHING
     else:
         lack[traffic.peer[rows] == t.NONE] = _NO_PEER
+    silent = np.flatnonzero(exchanges["status"] == 0)
+    lack[silent[endings.after_last_answer(traffic, rows[silent])]] = _AFTER_LAST
     lack[(of_row & (t.CONN_GAP | t.CONN_TRUNCATED)) != 0] = _GAP
     return lack
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 import numpy as np
 
 from pcapdiag import tables as t
-from pcapdiag.columns import among
+from pcapdiag.columns import among, distinct
 from pcapdiag.traffic import Traffic
 
 CLIENT, SERVER, NOBODY = 0, 1, 255
@@ -287,6 +287,21 @@ def met_close(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     unseen = connections["server_close_acked"] <= (np.maximum(begins_at, 0) & 0xFFFFFFFF)
     last = exchanges["next"] == t.NONE
     return last & (connections["closed_by"] == SERVER) & unseen
+
+
+def after_last_answer(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether each request was begun on a connection of which an earlier answer, whole by then, had said that
+    it was the last (Connection: close): no client may send another there (RFC 9112, 9.6)."""
+    exchanges = traffic.exchanges
+    if not len(rows):
+        return np.zeros(0, "?")
+    on = distinct(exchanges["connection"][rows])
+    last = np.flatnonzero(among(exchanges["connection"], on))
+    last = last[has_flag(traffic, last, t.RSP_CLOSE) & (exchanges["response_end_us"][last] != t.NEVER)]
+    told_ns = np.full(len(on), np.iinfo("i8").max)
+    np.minimum.at(told_ns, np.searchsorted(on, exchanges["connection"][last]), response_end_ns(traffic, last))
+    of_row: np.ndarray = told_ns[np.searchsorted(on, exchanges["connection"][rows])]
+    return of_row < exchanges["start_ns"][rows]
 
 
 def wait_s(traffic: Traffic, rows: np.ndarray) -> np.ndarray:

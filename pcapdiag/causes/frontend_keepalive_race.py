@@ -15,7 +15,8 @@ What to do
 
 What it could be mistaken for
     client-closed-before-request: there the client closes. keepalive-race: the same between load balancer and
-    backend. An idle connection closed with nothing in flight is no fault.
+    backend. An idle connection closed with nothing in flight is no fault. A client that sends on after an
+    answer with Connection: close raced nobody: it has to open another connection.
 """
 
 from __future__ import annotations
@@ -41,39 +42,42 @@ CAUSE = Cause(
         ("client-closed-before-request", "the load balancer closed first, before it saw the request"),
         ("keepalive-race", "it happened between client and load balancer"),
     ),
+    on_backend="keepalive-race",
 )
 
 
 def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
-    if not traffic.alb:
-        return
     rows = endings.unfinished(traffic, t.LEG_FRONTEND)
     rows = rows[~endings.response_begun(traffic, rows) & endings.met_close(traffic, rows)]
     rows = rows[endings.kept_alive(traffic, rows) & endings.heads_seen_whole(traffic, rows)]
     if not len(rows):
         return
     rows = _with_those_before(traffic, rows)
+    rows = rows[~endings.after_last_answer(traffic, rows)]
+    if not len(rows):
+        return
+    closer = "the load balancer" if traffic.alb else "the server"
     timeout_s = claims.median(endings.idle_close_s(traffic, rows))
     names = claims.involved(traffic, rows, t.LEG_FRONTEND)
     limit_s = profile.frontend_idle_timeout_s
     measured = f" after {words.seconds(timeout_s)} idle" if timeout_s else ""
-    yard = f" ({profile.title}: {words.seconds(limit_s)} by default)" if limit_s is not None else ""
+    limit = limit_s is not None and traffic.alb
+    yard = f" ({profile.title}: {words.seconds(limit_s)} by default)" if limit else ""
     yield claims.finding(
         traffic,
         CAUSE,
         t.LEG_FRONTEND,
         title=(
             f"{claims.of_requests(traffic, t.LEG_FRONTEND)} of {claims.who(names, 'clients')} met a "
-            "connection that the load "
-            f"balancer was closing{measured}{yard}"
+            f"connection that {closer} was closing{measured}{yard}"
         ),
         explanation=(
-            "These requests went out on kept-alive connections that the load balancer was closing at that "
-            "moment: its FIN does not acknowledge them. They got no answer, and the load balancer's log "
+            f"These requests went out on kept-alive connections that {closer} was closing at that "
+            f"moment: its FIN does not acknowledge them. They got no answer, and {closer}'s log "
             "does not hold them."
         ),
         remedy=(
-            "Let the clients' pools drop idle connections sooner than the load balancer does"
+            f"Let the clients' pools drop idle connections sooner than {closer} does"
             + (f" ({words.seconds(timeout_s)})" if timeout_s else "")
             + ", or raise its idle time-out.",
             "Let clients try again, on a new connection, what is safe to repeat.",
@@ -83,7 +87,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
             "alb_idle_timeout_s": timeout_s,
             "idle_before_request_s": claims.median(endings.idle_before_s(traffic, rows)),
         },
-        note="the load balancer's close, and the request that crossed it",
+        note=f"{closer}'s close, and the request that crossed it",
     )
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from pcapdiag import tables as t
 from pcapdiag.causes import frontend_keepalive_race
+from pcapdiag.causes.account import account_for
 from tests.causes.stories import CLIENT, SERVER, Story
 
 
@@ -51,8 +54,33 @@ def test_an_idle_close_with_nothing_in_flight_is_no_fault() -> None:
     assert story.silent(frontend_keepalive_race)
 
 
-def test_without_a_load_balancer_nothing_is_said_of_one() -> None:
+def test_without_a_load_balancer_it_is_a_server_that_closed() -> None:
     story = Story()
     story.alb = ()
     story.fin(second_request(story), by=SERVER, after_s=0.01)
+    finding = story.only(frontend_keepalive_race)
+    assert "the server was closing" in finding.title
+    assert "this may be keepalive-race instead" in finding.explanation
+
+
+def test_a_client_told_that_the_connection_closes_raced_nobody() -> None:
+    """HAProxy, option httpclose: the answer says close, its FIN follows, and the client asks on."""
+    story = Story()
+    kept = story.frontend()
+    story.forwarded(story.asked(at_s=1.0, connection=kept, and_flags=t.RSP_CLOSE))
+    for at_s in (1.05, 1.06):
+        row = story.asked(at_s=at_s, status=0, connection=kept, acked=False)
+    story.fin(row, by=SERVER, after_s=-0.03)
     assert story.silent(frontend_keepalive_race)
+    (group,) = account_for(story.build(), np.zeros(4, "?")).unexplained
+    assert (group.count, group.status) == (2, "none")
+    assert "Connection: close" in group.missing
+
+
+def test_a_request_on_its_way_before_the_last_answer_came_is_nobodys_fault() -> None:
+    """Pipelined, before the answer that is the last of the connection (nginx, keepalive_requests)."""
+    story = Story()
+    kept = story.frontend()
+    story.forwarded(story.asked(at_s=1.0, connection=kept, and_flags=t.RSP_CLOSE, takes_s=0.2))
+    story.fin(story.asked(at_s=1.1, status=0, connection=kept, acked=False), by=SERVER, after_s=0.15)
+    assert len(story.findings(frontend_keepalive_race)) == 1
