@@ -61,8 +61,9 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     names = claims.involved(traffic, rows, t.LEG_FRONTEND)
     limit_s = profile.frontend_idle_timeout_s
     measured = f" after {words.seconds(timeout_s)} idle" if timeout_s else ""
-    limit = limit_s is not None and traffic.alb
-    yard = f" ({profile.title}: {words.seconds(limit_s)} by default)" if limit else ""
+    yard = ""
+    if limit_s is not None and traffic.alb:
+        yard = f" ({profile.title}: {words.seconds(limit_s)} by default)"
     yield claims.finding(
         traffic,
         CAUSE,
