@@ -24,6 +24,8 @@ CLIENT, SERVER, NOBODY = 0, 1, 255
 # A sender that says too much or too little of its body is off by some bytes. One that leaves more than a
 # socket buffer's worth unsent was still at work: it broke off.
 MISCOUNT_BYTES = 65_536
+# Nor does one that waits so long with most of the body unsent: it was held up, and gave up.
+HELD_UP_S = 1.0
 
 #: Of a connection that began within the capture.
 BEGUN = t.CONN_SYN | t.CONN_SYNACK
@@ -351,6 +353,7 @@ def ended_short_in_order(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     exchanges = traffic.exchanges[rows]
     short = (exchanges["request_missing"] > 0) & (exchanges["request_missing"] < MISCOUNT_BYTES)
     short &= (exchanges["request_ended"] == t.END_FIN) & (exchanges["request_body"] > 0)
+    short &= (exchanges["request_missing"] <= exchanges["request_body"]) | (wait_s(traffic, rows) < HELD_UP_S)
     return short & has_flag(traffic, rows, t.REQ_LENGTH) & ~connection_flag(traffic, rows, t.CONN_RST_CLIENT)
 
 

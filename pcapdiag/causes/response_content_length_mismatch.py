@@ -48,12 +48,17 @@ CAUSE = Cause(
     ),
 )
 
+SILENT_S = 1.0  # longer than a server at work on a body pauses, or a path without loss
+
 
 def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     short, left_open, beyond = _short(traffic), _left_open(traffic), _beyond(traffic)
     rows = distinct(np.concatenate([short, left_open, beyond])).astype("i8")
     if len(rows):
         yield _on_backend(traffic, rows, len(short), len(left_open), len(beyond))
+    silent = _silent(traffic)
+    if len(silent):
+        yield _fallen_silent(traffic, silent)
     cut = _cut_on_frontend(traffic)
     if len(cut):
         yield _on_frontend(traffic, cut)
@@ -102,15 +107,50 @@ def _on_backend(traffic: Traffic, rows: np.ndarray, short: int, left_open: int, 
     )
 
 
+def _fallen_silent(traffic: Traffic, rows: np.ndarray) -> Finding:
+    missing = traffic.exchanges["response_missing"][rows]
+    silent_s = claims.median(_silence_s(traffic, rows))
+    names = claims.involved(traffic, rows, t.LEG_BACKEND)
+    return claims.finding(
+        traffic,
+        CAUSE,
+        t.LEG_BACKEND,
+        title=(
+            f"{claims.of_requests(traffic, t.LEG_BACKEND)} got up to {int(missing.max()):,} bytes less than "
+            f"{claims.who(names)} announced: silent for {claims.seconds(silent_s)} when the load balancer "
+            "closed"
+        ),
+        explanation=(
+            "The backend began each response, stopped short of its Content-Length and kept the connection "
+            "open, with all it had sent acknowledged. Whether the load balancer gave up or its client left "
+            "is not seen without the frontend."
+        ),
+        remedy=(
+            "Let the server compute Content-Length from the bytes it sends, or send the body chunked.",
+            f"Look in the log of {names[0]} for what these responses waited for.",
+        ),
+        exchanges=rows,
+        severity=Severity.WARNING,
+        facts={
+            "left_open_short": len(rows),
+            "largest_missing_bytes": int(missing.max()),
+            "silent_s": silent_s,
+        },
+        note="the response, and where it stopped",
+    )
+
+
 def _on_frontend(traffic: Traffic, rows: np.ndarray) -> Finding:
     missing = traffic.exchanges["response_missing"][rows]
+    largest = int(missing.max())
+    end = f"up to {largest:,} bytes before its announced end" if largest else "before its last chunk"
     return claims.finding(
         traffic,
         CAUSE,
         t.LEG_FRONTEND,
         title=(
-            f"{claims.of_requests(traffic, t.LEG_FRONTEND)} got a cut response: the connection was closed "
-            f"up to {int(missing.max()):,} bytes before its announced end"
+            f"{claims.of_requests(traffic, t.LEG_FRONTEND)} got a cut response: the connection was "
+            f"closed {end}"
         ),
         explanation=(
             "The load balancer relayed the head of each response and closed before the end it announces: "
@@ -121,7 +161,7 @@ def _on_frontend(traffic: Traffic, rows: np.ndarray) -> Finding:
             "Look in the backends' logs for errors in the middle of these responses.",
         ),
         exchanges=rows,
-        facts={"closed_short": len(rows), "largest_missing_bytes": int(missing.max())},
+        facts={"closed_short": len(rows), "largest_missing_bytes": largest},
         note="the response, and where it ended",
     )
 
@@ -147,6 +187,28 @@ def _left_open(traffic: Traffic) -> np.ndarray:
     )
     rows = rows[in_body]
     return rows[~outcome.client_left(traffic, rows)]
+
+
+def _silent(traffic: Traffic) -> np.ndarray:
+    """Rows of backend exchanges, of a capture without the frontend, short of their Content-Length that the
+    backend had long been silent on when the load balancer closed, though nothing kept it from sending."""
+    if (traffic.leg == t.LEG_FRONTEND).any():
+        return np.zeros(0, "i8")
+    rows = _begun(traffic, t.LEG_BACKEND)
+    rows = rows[
+        (endings.closed_by(traffic, rows) == endings.CLIENT) & ~endings.unread_response(traffic, rows)
+    ]
+    # One sent in chunks may be a stream, in which silence is no fault.
+    rows = rows[(traffic.exchanges["response_missing"][rows] > 0) & (_silence_s(traffic, rows) >= SILENT_S)]
+    held_up = traffic.troubles["connection"][
+        (traffic.troubles["direction"] == endings.CLIENT) & (traffic.troubles["zero_windows"] > 0)
+    ]
+    return rows[~among(traffic.exchanges["connection"][rows], held_up)]
+
+
+def _silence_s(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """From the last byte of each response, as far as it came, to the close of its connection."""
+    return (endings.close_ns(traffic, rows) - endings.response_end_ns(traffic, rows)) / 1e9
 
 
 def _beyond(traffic: Traffic) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pcapdiag import tables as t
+from pcapdiag.causes import client_closed_before_request
 from pcapdiag.causes import request_content_length_mismatch as mismatch
 from tests.causes.stories import CLIENT, SERVER, Story
 
@@ -70,3 +71,19 @@ def test_pipelined_requests_are_allowed() -> None:
     story.asked("POST /", connection=kept, and_flags=t.REQ_LENGTH)
     story.asked(connection=kept, and_flags=t.REQ_PIPELINED)
     assert story.silent(mismatch)
+
+
+def test_a_client_held_up_with_most_of_its_body_unsent_broke_off() -> None:
+    """10 of 400 bytes, 15 s of silence, FIN."""
+    story = Story()
+    held_up = SHORT | {"request_body": 10, "request_missing": 390}
+    story.fin(story.asked("POST /", status=0, **held_up), by=CLIENT, after_s=15.0)
+    assert story.silent(mismatch)
+    assert story.only(client_closed_before_request).count == 1
+
+
+def test_most_of_a_body_missing_at_once_is_a_wrong_length() -> None:
+    story = Story()
+    compressed = SHORT | {"request_body": 10, "request_missing": 390}
+    story.fin(story.asked("POST /", status=400, takes_s=0.2, **compressed), by=CLIENT, after_s=0.1)
+    assert story.only(mismatch).count == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pcapdiag import tables as t
 from pcapdiag.causes import response_content_length_mismatch as mismatch
 from pcapdiag.causes.cause import Severity
@@ -76,3 +78,53 @@ def test_a_client_that_left_cut_it_itself() -> None:
     story.reset(front, by=CLIENT, after_s=0.1)
     story.fin(story.forwarded(front, **CUT), by=CLIENT, after_s=0.1)
     assert story.silent(mismatch)
+
+
+LEFT_OPEN = {
+    "response_ended": t.END_RST_RECEIVER, "response_missing": 15_000, "response_body": 5000,
+    "and_flags": t.RSP_LENGTH, "takes_s": 0.01,
+}  # fmt: skip
+
+
+def test_from_the_backend_alone_a_server_that_fell_silent_in_its_body_is_a_warning() -> None:
+    story = Story()
+    story.reset(story.forwarded(None, **LEFT_OPEN), by=CLIENT, after_s=3.01)
+    finding = story.only(mismatch)
+    assert (finding.count, finding.severity) == (1, Severity.WARNING)
+    assert "15,000 bytes less" in finding.title
+    assert "silent for 3.0 s" in finding.title
+
+
+@pytest.mark.parametrize(
+    ("after_s", "changes"),
+    [
+        (0.3, {}),  # still at work
+        (3.0, {"response_missing": 0, "and_flags": t.RSP_CHUNKED}),  # perhaps a stream of events
+    ],
+)
+def test_a_pause_of_a_body_accuses_nobody(after_s: float, changes: dict[str, int]) -> None:
+    story = Story()
+    story.reset(story.forwarded(None, **(LEFT_OPEN | changes)), by=CLIENT, after_s=after_s)
+    assert story.silent(mismatch)
+
+
+def test_a_balancer_that_read_no_further_held_its_backend_up() -> None:
+    story = Story()
+    back = story.forwarded(None, **LEFT_OPEN)
+    story.reset(back, by=CLIENT, after_s=3.01)
+    story.tables.trouble(story.tables.exchanges[back]["connection"], CLIENT, zero_windows=1)
+    assert story.silent(mismatch)
+
+
+def test_where_the_frontend_is_seen_it_tells_who_gave_up() -> None:
+    story = Story()
+    story.asked()
+    story.reset(story.forwarded(None, **LEFT_OPEN), by=CLIENT, after_s=3.01)
+    assert story.silent(mismatch)
+
+
+def test_a_chunked_response_has_no_length_to_fall_short_of() -> None:
+    story = Story()
+    chunked = {"response_ended": t.END_FIN, "and_flags": t.RSP_CHUNKED}
+    story.fin(story.asked(status=200, **chunked), by=SERVER, after_s=0.1)
+    assert "closed before its last chunk" in story.only(mismatch).title
