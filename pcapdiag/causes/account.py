@@ -90,6 +90,8 @@ def _broken_off(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     rows = rows[leg[rows] == t.LEG_FRONTEND]
     on = traffic.connections[exchanges["connection"][rows]]
     cut = among(exchanges["request_ended"][rows], (t.END_FIN, t.END_RST_SENDER))
+    # A response whose rest never came looks unended, though its client has closed.
+    cut |= among(exchanges["response_ended"][rows], (t.END_OPEN, t.END_GAP)) & (on["closed_by"] != 255)
     unread = (on["server_acked"] < on["server_bytes"]) & (exchanges["next"][rows] == t.NONE)
     return rows[cut | unread]
 
@@ -103,6 +105,10 @@ def failed_rows(traffic: Traffic) -> np.ndarray:
     rows = np.flatnonzero(seen_by_client & ((exchanges["flags"] & t.REQ_HEALTH) == 0))
     status, ended = exchanges["status"][rows], exchanges["response_ended"][rows]
     bad = (status >= 500) | among(status, FAILED_STATUSES) | among(ended, _CUT_SHORT)
+    # What begins no response, where bytes are missing, may be the middle of one to another request.
+    unread = np.flatnonzero((status == 0) & (ended == t.END_MALFORMED))
+    on = traffic.connections["flags"][exchanges["connection"][rows[unread]]]
+    bad[unread[(on & _UNJUDGED_CONNECTION) != 0]] = False
     silent = np.flatnonzero((status == 0) & ~bad)
     bad[silent] = _went_unanswered(traffic, rows[silent])
     rows = rows[bad][~_never_asked(traffic, rows[bad])]

@@ -30,7 +30,7 @@ import numpy as np
 from pcapdiag import tables as t
 from pcapdiag.causes import claims, endings, own_answers, reading
 from pcapdiag.causes.cause import Cause, Finding, Severity
-from pcapdiag.columns import union
+from pcapdiag.columns import among, union, without
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
 
@@ -57,24 +57,28 @@ READ_AT_ONCE = 20
 
 
 def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
-    rows = own_answers.refused(traffic, *REFUSALS)
-    rows = union(rows[own_answers.by_itself(traffic, profile, rows)], _reset(traffic)).astype("i8")
-    named = traffic.exchanges["status"][rows] == HEADER_TOO_LARGE
-    rows = rows[named | _over_limit(traffic, profile, rows)]
+    refused = own_answers.refused(traffic, *REFUSALS)
+    own = refused[own_answers.by_itself(traffic, profile, refused)]
+    # Of a 431 from the frontend alone nobody knows who made it, nor need anybody.
+    named = refused[traffic.exchanges["status"][refused] == HEADER_TOO_LARGE]
+    named = named[traffic.peer[named] == t.NONE]
+    others = without(union(own, _reset(traffic)), named).astype("i8")
+    rows = union(named, others[_over_limit(traffic, profile, others)]).astype("i8")
     if len(rows):
-        yield _at_frontend(traffic, profile, rows)
+        yield _at_frontend(traffic, profile, rows, bool(among(rows, union(own, others)).all()))
     by_backend = endings.errors(traffic, t.LEG_BACKEND)
     by_backend = by_backend[traffic.exchanges["status"][by_backend] == HEADER_TOO_LARGE]
     if len(by_backend):
         yield _by_backend(traffic, by_backend)
 
 
-def _at_frontend(traffic: Traffic, profile: Profile, rows: np.ndarray) -> Finding:
+def _at_frontend(traffic: Traffic, profile: Profile, rows: np.ndarray, by_alb: bool) -> Finding:
     names = claims.involved(traffic, rows, t.LEG_FRONTEND)
     heads = reading.request_heads(traffic, rows)
     name, largest = max((_largest_field(head) for head in heads), key=lambda f: f[1], default=("", 0))
     limits = _limits(profile)
     size = f"{name} has {largest:,} bytes" if largest else f"{_largest_head(traffic, rows):,} bytes in all"
+    status = claims.answers({str(s): 1 for s in traffic.exchanges["status"][rows].tolist()})
     return claims.finding(
         traffic,
         CAUSE,
@@ -84,8 +88,10 @@ def _at_frontend(traffic: Traffic, profile: Profile, rows: np.ndarray) -> Findin
             f"large a header: {size} ({profile.title}: {_spoken(limits)})"
         ),
         explanation=(
-            "The header is over the limit, and the load balancer refused the request itself"
-            f"{claims.answers({str(s): 1 for s in traffic.exchanges['status'][rows].tolist()})}."
+            f"The header is over the limit, and the load balancer refused the request itself{status}."
+            if by_alb
+            else f"The header is over a limit, and was refused{status}. Whether the load balancer "
+            "or a backend did so, the backend leg would tell."
         ),
         remedy=(
             f"Make {name or 'the header'} smaller: expire cookies, narrow their path and domain, keep state "

@@ -113,6 +113,22 @@ def test_on_the_backend_leg_alone_what_errors_claim_has_failed() -> None:
     assert account_for(traffic.build(), claimed).failed == 0
 
 
+def test_an_answer_that_never_came_whole_failed_when_an_error_says_so() -> None:
+    """As a client sees a black hole: a head, then nothing, until it closes."""
+    traffic = Frontend()
+    traffic.exchange(traffic.front, status=200, response_ended=t.END_OPEN)
+    claimed = np.ones(1, "?")
+    assert account_for(traffic.build(), claimed, claimed).failed == 1
+    assert account_for(traffic.build(), claimed).failed == 0
+
+
+def test_bytes_behind_a_gap_that_begin_no_answer_are_no_failure() -> None:
+    for flags, failed in ((t.CONN_GAP, []), (0, [0])):
+        traffic = Frontend(flags=flags)
+        traffic.exchange(traffic.front, status=0, response_ended=t.END_MALFORMED)
+        assert traffic.failed() == failed
+
+
 def test_a_request_that_failed_on_both_legs_is_counted_once() -> None:
     traffic = Frontend()
     traffic.exchange(traffic.front, status=502)

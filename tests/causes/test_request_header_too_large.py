@@ -42,6 +42,15 @@ def test_a_backends_431_names_its_reason() -> None:
     assert (finding.leg, finding.severity, finding.count) == ("backend", Severity.WARNING, 1)
 
 
+@pytest.mark.parametrize("head_bytes", [900, 70_000])
+def test_a_431_from_the_client_alone_names_its_reason_whoever_made_it(head_bytes: int) -> None:
+    story = Story("aws")
+    story.asked(status=431, request_head=head_bytes, server="lighttpd/1.4.69")
+    finding = story.only(request_header_too_large)
+    assert (finding.leg, finding.statuses) == ("frontend", {"431": 1})
+    assert "the backend leg would tell" in finding.explanation
+
+
 def ask(path: Path, *fields: str) -> list[Finding]:
     """A request with these header fields, answered 400 by a load balancer, as a capture."""
     talk = Conversation(client="10.0.0.1:40000", server="10.0.0.10:80")
