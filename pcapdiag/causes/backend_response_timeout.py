@@ -51,6 +51,7 @@ CAUSE = Cause(
 AT_ONCE_NS = 5_000_000  # a load balancer that minds its client closes as soon as the client has
 LEAST_TIMEOUT_S = 0.25  # what is given up sooner was not waited for: its client had left, or asked wrongly
 LEAST_UNSEEN_S = 0.95  # where no client is seen: theirs are the shorter time-outs
+TICK_NS, LATE_TICK_NS = 1_000_000_000, 50_000_000
 FEWEST_ALIKE = 3  # waits at one value: two may be chance, or two tries of one client
 CLEARLY = 1.05  # times the wait
 GATEWAY_TIMEOUT = 504  # RFC 9110, 15.6.5
@@ -173,7 +174,28 @@ def given_up(traffic: Traffic, profile: Profile) -> np.ndarray:
     limit_s = profile.backend_response_timeout_s
     by_default = np.zeros(len(rows), "?") if limit_s is None else waits_s >= limit_s - 1
     least_s = LEAST_TIMEOUT_S if (traffic.leg == t.LEG_FRONTEND).any() else LEAST_UNSEEN_S
-    return rows[(claims.common(waits_s) & (waits_s >= least_s)) | by_default]
+    by_timer = claims.common(waits_s) | _at_ticks(endings.close_ns(traffic, rows), waits_s)
+    return rows[(by_timer & (waits_s >= least_s)) | by_default]
+
+
+def _at_ticks(closed_ns: np.ndarray, waits_s: np.ndarray) -> np.ndarray:
+    """Which of these waits a timer ended that is looked at once a second: they differ by less than that, and
+    end at the same fraction of a second, as most others do (lighttpd, Squid, Traffic Server)."""
+    at_tick = np.zeros(len(waits_s), "?")
+    if len(waits_s) < FEWEST_ALIKE:
+        return at_tick
+    fractions = closed_ns % TICK_NS
+    order = np.argsort(fractions)
+    around = np.concatenate([fractions[order], fractions[order] + TICK_NS])
+    counts = np.searchsorted(around, around[: len(order)] + LATE_TICK_NS, side="right") - np.arange(
+        len(order)
+    )
+    first = int(np.argmax(counts))
+    members = order[np.arange(first, first + counts[first]) % len(order)]
+    if len(members) < max(FEWEST_ALIKE, len(order) / 2) or np.ptp(waits_s[members]) * 1e9 > TICK_NS:
+        return at_tick
+    at_tick[members] = True
+    return at_tick
 
 
 def _hung_up(traffic: Traffic, rows: np.ndarray) -> np.ndarray:

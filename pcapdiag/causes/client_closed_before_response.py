@@ -64,7 +64,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         return
     waits_s = endings.wait_s(traffic, rows)
     clustered = claims.cluster(waits_s)
-    begun = int(endings.response_begun(traffic, rows).sum())
+    begun = int(endings.answered_before_close(traffic, rows).sum())
     reasons = _reasons(traffic, rows)
     reason = max(reasons, key=lambda r: reasons[r])
     names = claims.involved(traffic, rows, t.LEG_FRONTEND)
@@ -133,7 +133,7 @@ def _reasons(traffic: Traffic, rows: np.ndarray) -> dict[str, int]:
     begun_ns += traffic.exchanges["start_ns"][peers[known]]
     never = ~endings.response_begun(traffic, peers[known])
     silent[known] = never | (begun_ns > endings.close_ns(traffic, rows[known]))
-    begun = endings.response_begun(traffic, rows)
+    begun = endings.answered_before_close(traffic, rows)
     reason = np.select([lost, silent, begun], [PATH_LOSS, SLOW_BACKEND, SLOW_TRANSFER], UNKNOWN)
     names, counts = np.unique(reason, return_counts=True)
     return {str(names[i]): int(counts[i]) for i in np.argsort(-counts, kind="stable")}

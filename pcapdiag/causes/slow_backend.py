@@ -125,7 +125,8 @@ def _of(
         t.LEG_BACKEND,
         title=(
             f"{claims.of_requests(traffic, t.LEG_BACKEND)} waited up to {words.seconds(slowest_s)} for "
-            f"{claims.who(names)}, which answers within {words.seconds(ordinary_s)} as a rule (median)"
+            f"{claims.who(names)}, which answer{'s' if len(names) == 1 else ''} within "
+            f"{words.seconds(ordinary_s)} as a rule (median)"
         ),
         explanation=(
             f"Between request and response the backend was silent for {words.seconds(median_s)} (median of "

@@ -165,3 +165,32 @@ def test_what_was_dropped_at_once_was_not_waited_for() -> None:
     story.reset(back, by=CLIENT, after_s=0.001, acked=0)
     story.tables.connections[-1]["server_acked"] = 0
     assert story.silent(backend_response_timeout)
+
+
+def gave_up_at(*closes_s: float, waits_s: tuple[float, ...]) -> Story:
+    story = Story("generic")
+    for n, (close_s, wait_s) in enumerate(zip(closes_s, waits_s, strict=True)):
+        back = story.forwarded(
+            None, status=0, at_s=close_s - wait_s, connection=story.backend(f"10.0.1.{n}:80")
+        )
+        story.fin(back, by=CLIENT, after_s=wait_s)
+    return story
+
+
+def test_a_timer_that_ticks_once_a_second_ends_unequal_waits() -> None:
+    """As Traffic Server was recorded: a time-out of 3 s, looked at once a second, two closed at one tick."""
+    story = gave_up_at(7.915, 8.874, 8.8741, 9.909, waits_s=(3.417, 3.776, 3.176, 3.61))
+    assert story.only(backend_response_timeout).count == 4
+
+
+@pytest.mark.parametrize(
+    ("closes_s", "waits_s"),
+    [
+        ((7.1, 8.4, 9.7), (3.417, 3.776, 3.176)),  # whenever each client liked
+        ((7.9, 8.9, 9.9), (3.4, 9.7, 5.2)),  # no time-out of a few seconds and its tick
+    ],
+)
+def test_unequal_waits_that_no_tick_ended_are_nobodys_timer(
+    closes_s: tuple[float, ...], waits_s: tuple[float, ...]
+) -> None:
+    assert gave_up_at(*closes_s, waits_s=waits_s).silent(backend_response_timeout)

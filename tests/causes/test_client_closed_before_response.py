@@ -61,6 +61,18 @@ def test_rst_in_the_middle_of_a_download() -> None:
     assert story.only(client_closed_before_response).facts["responses_begun"] == 1
 
 
+def test_an_answer_that_came_after_the_close_was_not_broken_off() -> None:
+    """Caddy answers 200 with no body to a client that has gone."""
+    story = Story()
+    front = story.asked(status=200, response_ended=t.END_FIN, takes_s=20.2)
+    story.tables.exchanges[front]["response_start_us"] = 20_200_000
+    story.fin(front, by=CLIENT, after_s=20.0)
+    story.reset(front, by=CLIENT, after_s=20.3)
+    finding = story.only(client_closed_before_response)
+    assert "in the middle of the response" not in finding.explanation
+    assert finding.facts["reason"] == "unknown"
+
+
 def test_an_answer_to_a_client_that_is_gone_is_read_by_nobody() -> None:
     story = Story()
     front = story.asked(status=200, takes_s=1.2)

@@ -107,3 +107,12 @@ def test_connections_cut_by_the_snaplen_are_not_judged() -> None:
     for connection in story.tables.connections:
         connection["flags"] = connection.get("flags", 0) | t.CONN_TRUNCATED
     assert story.silent(slow_backend)
+
+
+def test_two_slow_backends_are_spoken_of_as_two() -> None:
+    story = story_with()
+    other = story.backend("10.0.1.6:8080", lasts_s=100)
+    for n in range(20):
+        story.forwarded(story.asked(at_s=n), at_s=n, connection=other)
+    story.forwarded(story.asked(at_s=50, takes_s=3.0), at_s=50, takes_s=3.0, connection=other)
+    assert ":8080, which answer within" in story.only(slow_backend).title
