@@ -114,5 +114,6 @@ def test_two_slow_backends_are_spoken_of_as_two() -> None:
     other = story.backend("10.0.1.6:8080", lasts_s=100)
     for n in range(20):
         story.forwarded(story.asked(at_s=n), at_s=n, connection=other)
-    story.forwarded(story.asked(at_s=50, takes_s=3.0), at_s=50, takes_s=3.0, connection=other)
+    for back, at_s in ((None, 50), (other, 60)):
+        story.forwarded(story.asked(at_s=at_s, takes_s=3.0), at_s=at_s, takes_s=3.0, connection=back)
     assert ":8080, which answer within" in story.only(slow_backend).title
