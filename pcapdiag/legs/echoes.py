@@ -8,6 +8,10 @@ compared with itself a little earlier and later, no further away than the next f
 clients' pages make both kinds of traffic come and go in the same bursts. A sender is taken only when the
 true moment of most of its exchanges is among the best.
 
+A load balancer that takes requests in clear and asks its backends in TLS (``relays``) is known by the same,
+with time turned round: right after each request bytes went into one of the TLS connections, and right before
+each answer bytes came out of it.
+
 The tables hold no packets: a few stretches of the capture are read again, only where nothing else told.
 """
 
@@ -65,6 +69,19 @@ def echoes(traffic: Traffic, endpoints: Endpoints, senders: np.ndarray, listener
     return list(_telling(sender, listener))
 
 
+def relays(traffic: Traffic, endpoints: Endpoints) -> list[Echo]:
+    """The listeners to which requests came in clear, and the addresses that sent them on in TLS."""
+    if traffic.wire is None:
+        return []
+    tls = _tls(traffic)
+    exchanges = _candidates(traffic, endpoints, np.ones(len(traffic.addresses), "?"), tls)
+    if not tls.any() or not len(exchanges):
+        return []
+    parts = [_wins(traffic, endpoints, rows, tls, onwards=True) for rows in _stretches(traffic, exchanges)]
+    listener, sender = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return [Echo(to, by, times, asked) for by, to, times, asked in _telling(listener, sender)]
+
+
 def _tls(traffic: Traffic) -> np.ndarray:
     """Connections in which nothing can be read."""
     tls: np.ndarray = traffic.connections["protocol"] == t.PROTOCOL_TLS
@@ -103,15 +120,20 @@ def _stretches(traffic: Traffic, exchanges: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _wins(
-    traffic: Traffic, endpoints: Endpoints, rows: np.ndarray, tls: np.ndarray
+    traffic: Traffic, endpoints: Endpoints, rows: np.ndarray, tls: np.ndarray, onwards: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(sender, listener) of each exchange; the listener is -1 where other moments fit as well."""
+    """(sender, listener) of each exchange; the listener is -1 where other moments fit as well.
+
+    ``onwards``, (listener, sender): the exchange came to the one, and went on in TLS from the other.
+    """
     exchanges = traffic.exchanges[rows]
     first = max(1, int(exchanges["request_frame"].min()) - _MARGIN_FRAMES)
     last = min(int(exchanges["response_frame"].max()) + _MARGIN_FRAMES, first + _MOST_FRAMES)
     exchanges = exchanges[exchanges["response_frame"] <= last]
-    sender = traffic.connections["client"][exchanges["connection"]].astype("i8")
-    nothing = sender[:0], sender[:0]
+    client_of, endpoint_of = traffic.connections["client"], endpoints.of_connection
+    near_of, far_of = (endpoint_of, client_of) if onwards else (client_of, endpoint_of)
+    near = near_of[exchanges["connection"]].astype("i8")
+    nothing = near[:0], near[:0]
     if not len(exchanges):
         return nothing
     vantage = traffic.connections["vantage"][exchanges["connection"][0]]
@@ -120,10 +142,12 @@ def _wins(
         return nothing
     asked_ns = exchanges["start_ns"]
     answered_ns = asked_ns + exchanges["response_start_us"].astype("i8") * 1000
+    if onwards:  # time turned round: what follows, then comes before
+        streams = [Stream(on, -came_ns[::-1], -went_ns[::-1]) for on, came_ns, went_ns in streams]
+        asked_ns, answered_ns = -asked_ns, -answered_ns
     won, best = _fits(streams, asked_ns, answered_ns)
     owner = np.array([stream.connection for stream in streams])
-    listener = np.where(won, endpoints.of_connection[owner[best]].astype("i8"), -1)
-    return sender, listener
+    return near, np.where(won, far_of[owner[best]].astype("i8"), -1)
 
 
 def _telling(sender: np.ndarray, listener: np.ndarray) -> Iterator[Echo]:

@@ -5,7 +5,8 @@ The evidence, the strongest first; a weaker kind is asked only where the stronge
 1. the user names its addresses;
 2. requests pass through it (``passing.py``);
 3. an address that accepts HTTP, or what TLS hides, from others and opens connections to others;
-4. requests follow at once on what came to a TLS listener at another address (``echoes.py``);
+4. requests follow at once on what came to a TLS listener at another address, or TLS on requests
+   (``echoes.py``);
 5. answers that only a load balancer makes (``Server: awselb/2.0``) tell its listener;
 6. requests with forwarding headers, and health checks, tell the addresses it asks from;
 7. so do requests written, and servers tried, as only load balancers do (``handwriting.py``).
@@ -22,7 +23,7 @@ import numpy as np
 
 from pcapdiag import tables as t
 from pcapdiag.columns import among, distinct
-from pcapdiag.legs.echoes import echoes
+from pcapdiag.legs.echoes import echoes, relays
 from pcapdiag.legs.endpoints import Endpoints, exchanges_with, may_be_http
 from pcapdiag.legs.handwriting import forwarding_senders, handwriting_senders
 from pcapdiag.legs.hashes import address_hashes
@@ -61,6 +62,8 @@ def find_roles(traffic: Traffic, endpoints: Endpoints, named: np.ndarray) -> Rol
         _take_middle(roles, traffic, endpoints)
     if not roles.known:
         _take_echoes(roles, traffic, endpoints)
+    if not roles.known:
+        _take_relays(roles, traffic, endpoints)
     if not roles.known:
         _take_own_answers(roles, traffic, endpoints)
         _take_marked_senders(roles, traffic, endpoints)
@@ -149,6 +152,19 @@ def _take_echoes(roles: Roles, traffic: Traffic, endpoints: Endpoints) -> None:
         asked = sum({echo.sender: echo.asked for echo in found}.values())
         roles.reasons.append(
             f"{times:,} of {asked:,} requests sampled followed at once on what came to it in TLS"
+        )
+
+
+def _take_relays(roles: Roles, traffic: Traffic, endpoints: Endpoints) -> None:
+    """Endpoints to which requests come in clear, and addresses that at once send something on in TLS."""
+    found = relays(traffic, endpoints)
+    for relay in found:
+        roles.listeners[relay.listener] = True
+        roles.senders[relay.sender] = True
+    if found:
+        times = sum(relay.times for relay in found)
+        roles.reasons.append(
+            f"{times:,} of the requests sampled were followed at once by what it sent in TLS"
         )
 
 

@@ -13,10 +13,12 @@ import pytest
 
 import pcapdiag
 from pcapdiag import tables as t
-from pcapdiag.legs.echoes import _LEAST_SHARE, _fits
+from pcapdiag.legs.echoes import _LEAST_SHARE, _fits, relays
+from pcapdiag.legs.endpoints import endpoints_of
 from pcapdiag.legs.streams import Stream
 
 TLS = Path(__file__).resolve().parents[2] / "captures" / "tls"
+SENT_ON = TLS.parent / "backend-tls-handshake-failed" / "haproxy-two-armed.pcap"
 FRONT, BACK = "10.0.0.10", "10.0.1.10"
 BACKEND_PORT = 8080
 CASES = ("two-armed", "nginx-two-armed", "haproxy-two-armed")
@@ -29,6 +31,26 @@ def test_time_joins_the_legs(case: str) -> None:
     assert "followed at once on what came to it in TLS" in traffic.alb_reason
     to_port = traffic.connections["server_port"]
     assert (traffic.leg == np.where(to_port == BACKEND_PORT, t.LEG_BACKEND, t.LEG_FRONTEND)).all()
+
+
+def test_time_joins_requests_in_clear_with_tls_to_the_backends() -> None:
+    traffic = pcapdiag.analyze(SENT_ON).traffic
+    assert traffic.alb == (FRONT, BACK)
+    assert "followed at once by what it sent in TLS" in traffic.alb_reason
+    to_port = traffic.connections["server_port"]
+    assert (traffic.leg == np.where(to_port == BACKEND_PORT, t.LEG_BACKEND, t.LEG_FRONTEND)).all()
+
+
+@pytest.mark.parametrize("moved_s", [0.004, 0.037, 0.35, -0.02])
+def test_tls_of_other_hosts_at_other_moments_sends_nothing_on(moved_s: float, tmp_path: Path) -> None:
+    traffic = pcapdiag.analyze(moved(SENT_ON, tmp_path / "moved.pcap", moved_s)).traffic
+    assert not relays(traffic, endpoints_of(traffic))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_came_in_tls_and_was_asked_in_clear_is_not_taken_the_other_way_round(case: str) -> None:
+    traffic = pcapdiag.analyze(TLS / f"{case}.pcap").traffic
+    assert not relays(traffic, endpoints_of(traffic))
 
 
 @pytest.mark.parametrize("named", [FRONT, BACK])

@@ -4,7 +4,7 @@ import time
 
 from captures.lab import certificates
 from captures.lab.backends import PORT, FaultyServer, Peer
-from captures.lab.bench import FAULTY
+from captures.lab.bench import FAULTY, SITE
 from captures.lab.lab import Lab
 from captures.lab.scenario import scenario
 
@@ -61,6 +61,12 @@ def nginx_version(lab: Lab) -> None:
     lab.check(f"ip.src == {FAULTY} && tcp.len == 7 && tcp.payload[0] == 15 && tcp.payload[6] == 46", 4, 4)
 
 
+def _say_nothing(peer: Peer) -> bool:
+    time.sleep(4)
+    peer.close()
+    return False
+
+
 @scenario("the backend accepts the connection and never answers the ClientHello", "alb backend")
 def haproxy_silence(lab: Lab) -> None:
     """HAProxy's connect timeout of 1.5 s covers the handshake; its 503 is sent as 504.
@@ -68,17 +74,36 @@ def haproxy_silence(lab: Lab) -> None:
     Count: 504s in the client's log.
     """
 
-    def say_nothing(peer: Peer) -> bool:
-        time.sleep(4)
-        peer.close()
-        return False
-
     lab.site()
-    FaultyServer(lab.backend(FAULTY), on_accept=say_nothing)
+    FaultyServer(lab.backend(FAULTY), on_accept=_say_nothing)
     lab.haproxy(
         {"site": [f"10.0.1.21:{PORT}"], "faulty": [f"{FAULTY}:{PORT} ssl verify none"]},
         connect_timeout_s=1.5,
         connect_failure=504,
+    )
+    client = lab.client()
+    with lab.recording(), lab.healthy_traffic():
+        lab.at_once(3, lambda: client.get("/faulty/private", note="fault"))
+    _expect(lab)
+
+
+@scenario("a backend that never answers the ClientHello, TLS to all of them from HAProxy's other address")
+def haproxy_two_armed(lab: Lab) -> None:
+    """Clients ask in clear, and HAProxy marks no request as forwarded: time alone joins its legs.
+
+    Count: 504s in the client's log.
+    """
+    certificate = certificates.make(lab.folder, "backend.example.com")
+    lab.site(listen=f"{PORT} ssl", extra=certificates.for_nginx(certificate))
+    FaultyServer(lab.backend(FAULTY), on_accept=_say_nothing)
+    lab.haproxy(
+        {
+            name: [f"{address}:{PORT} ssl verify none"]
+            for name, address in (("site", SITE), ("faulty", FAULTY))
+        },
+        connect_timeout_s=1.5,
+        connect_failure=504,
+        forwards=False,
     )
     client = lab.client()
     with lab.recording(), lab.healthy_traffic():
