@@ -266,6 +266,7 @@ class Wire:
                 for i in range(min(int(row["sack_count"]), 4))
             ),
             icmp=(int(row["icmp_type"]), int(row["icmp_code"])) if is_icmp else None,
+            ip_id=int(row["ip_id"]),
         )
 
     def _learn_bases(self, connection: int, packet: WirePacket) -> None:

@@ -40,6 +40,7 @@ class WirePacket:
     interface: int
     sack: tuple[tuple[int, int], ...] = ()
     icmp: tuple[int, int] | None = None  # (type, code) when this is an ICMP error about the connection
+    ip_id: int = 0  # of IPv4
 
     @property
     def end_seq(self) -> int:

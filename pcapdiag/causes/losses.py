@@ -7,6 +7,7 @@ late, and what other causes explain: a path's MTU, a full listen queue, a peer t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from pcapdiag.columns import among, common, distinct
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
 from pcapdiag.wire import Span
+from pcapdiag.wirepacket import WirePacket
 
 LOSS_EVENTS = (
     t.EVENT_RETRANSMISSION,
@@ -162,7 +164,8 @@ def _forget_copies(traffic: Traffic, lost: np.ndarray) -> None:
 
 
 def needless(traffic: Traffic, repeats: np.ndarray) -> np.ndarray:
-    """Of each direction's repeats, how many the receiver says it had already (D-SACK, RFC 2883).
+    """Of each direction's repeats, how many the receiver says it had already (D-SACK, RFC 2883), or how many
+    of what they repeat came behind them.
 
     What came late, not lost, is repeated fast, on duplicate ACKs; only such directions are looked at, a
     few of them, and the others are taken to be like these.
@@ -174,15 +177,19 @@ def needless(traffic: Traffic, repeats: np.ndarray) -> np.ndarray:
     if reader is None or not len(fast):
         return result
     looked = fast[:MAX_READ]
-    packets = reader.collect([_span(traffic, int(row)) for row in looked], MAX_PACKETS)
-    for row in looked.tolist():
+    elsewhere = {row: _elsewhere(traffic, row) for row in looked.tolist()}
+    both = np.concatenate([looked, [row for row in elsewhere.values() if row is not None]]).astype("i8")
+    packets = reader.collect([_span(traffic, row) for row in both.tolist()], MAX_PACKETS)
+    for row, other in elsewhere.items():
         connection, direction = int(troubles["connection"][row]), int(troubles["direction"][row])
         ranges = {
             packet.sack[0]
             for packet in packets.get(connection, ())
             if packet.direction != direction and packet.sack and _is_duplicate(packet.sack, packet.ack)
         }
-        result[row] = min(len(ranges), int(repeats[row]))
+        seen = [connection] if other is None else [connection, int(troubles["connection"][other])]
+        late = max(_late_originals(p for p in packets.get(on, ()) if p.direction == direction) for on in seen)
+        result[row] = min(max(len(ranges), late), int(repeats[row]))
     share = result[looked].sum() / repeats[looked].sum()
     result[fast[MAX_READ:]] = repeats[fast[MAX_READ:]] * share
     return result
@@ -196,6 +203,33 @@ def _span(traffic: Traffic, row: int) -> Span:
     return Span(
         connection, int(trouble["first_trouble_frame"]), min(int(trouble["last_trouble_frame"]) + NEAR, last)
     )
+
+
+def _elsewhere(traffic: Traffic, row: int) -> int | None:
+    """The trouble that another vantage point had with the same direction of the same connection."""
+    if not traffic.twin.any():
+        return None
+    connections, troubles = traffic.connections, traffic.troubles
+    mine = connections[int(troubles["connection"][row])]
+    same = traffic.twin.copy()
+    for name in ("client", "client_port", "server", "server_port", "client_bytes", "server_bytes"):
+        same &= connections[name] == mine[name]
+    found = np.flatnonzero(
+        same[troubles["connection"]] & (troubles["direction"] == troubles["direction"][row])
+    )
+    return int(found[0]) if len(found) else None
+
+
+def _late_originals(packets: Iterable[WirePacket]) -> int:
+    """How many segments were overtaken by their own repeat: by its number in the IP header the later copy was
+    sent first. Recorded where they arrive, such a repeat fills a hole as one of a lost segment does."""
+    first: dict[tuple[int, int], int] = {}
+    late = 0
+    for packet in packets:
+        if packet.payload_len and packet.ip_id:
+            before = first.setdefault((packet.seq, packet.payload_len), packet.ip_id)
+            late += (packet.ip_id - before) % 65_536 > 32_768
+    return late
 
 
 def _is_duplicate(sack: tuple[tuple[int, int], ...], ack: int) -> bool:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from types import SimpleNamespace
+
+import numpy as np
+
 from pcapdiag import tables as t
 from pcapdiag.causes import frontend_packet_loss
-from pcapdiag.causes.cause import Severity
+from pcapdiag.causes.cause import Finding, Severity
+from pcapdiag.wire import Span
 from tests.causes.stories import CLIENT, SERVER, Story
 
 
@@ -60,3 +66,51 @@ def test_a_stall_of_microseconds_is_no_stall_of_nothing() -> None:
         "6 segments to the client were sent again; the connections stood still for 246 µs"
         in finding.explanation
     )
+
+
+class Reader:
+    """Stands in for what reads packets again: the numbers of the copies of each segment, in their order."""
+
+    def __init__(self, **copies_on: list[int]) -> None:
+        self.copies_on = {int(name[1:]): ids for name, ids in copies_on.items()}
+
+    def collect(self, spans: Iterable[Span], limit: int) -> dict[int, list[SimpleNamespace]]:
+        return {s.connection: [_copy(n, i) for n in range(6) for i in self.of(s)] for s in spans}
+
+    def of(self, span: Span) -> list[int]:
+        return self.copies_on.get(span.connection, [])
+
+
+def _copy(segment: int, ip_id: int) -> SimpleNamespace:
+    at = {"seq": 1000 * segment, "ip_id": ip_id + segment, "payload_len": 1000}
+    return SimpleNamespace(direction=SERVER, sack=(), ack=1, **at)
+
+
+def repeated(reader: Reader, *, seen_twice: bool = False) -> list[Finding]:
+    """Six holes that were filled late, soon after they opened."""
+    story = Story()
+    for _ in range(1 + seen_twice):
+        on = story.frontend("10.0.0.7:40000", client_packets=10, server_packets=60)
+        story.asked(takes_s=0.3, connection=on)
+        story.tables.trouble(on, SERVER, data_packets=60, lost_before=6, stall_us=1200)
+    traffic = story.build()
+    if seen_twice:
+        traffic.twin = np.array([False, True])
+    traffic.wire = reader  # type: ignore[assignment]
+    return list(frontend_packet_loss.find(traffic, story.profile))
+
+
+def test_originals_that_come_behind_their_repeats_were_not_lost() -> None:
+    assert not repeated(Reader(c0=[500, 300]))
+    assert not repeated(Reader(c0=[20, 65_500]))  # the numbers begin again at 0
+
+
+def test_repeats_that_come_alone_or_first_sent_last_are_of_lost_segments() -> None:
+    for copies in ([500], [300, 500]):
+        (finding,) = repeated(Reader(c0=copies))
+        assert finding.facts["lost_to_client"] == 6
+
+
+def test_what_arrived_at_another_vantage_point_was_not_lost() -> None:
+    assert not repeated(Reader(c0=[300, 500], c1=[500, 300]), seen_twice=True)
+    assert repeated(Reader(c0=[300, 500], c1=[500]), seen_twice=True)
