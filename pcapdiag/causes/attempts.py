@@ -99,17 +99,20 @@ def hellos_in_clear(traffic: Traffic, leg: int) -> np.ndarray:
     """Rows of the leg's connections on which TLS got no byte, until one side closed, from a port that answers
     others in clear and nobody in TLS."""
     connections = traffic.connections
-    mask = endings.connections_on(traffic, leg)
-    mask &= (connections["protocol"] == t.PROTOCOL_TLS) & (connections["server_bytes"] == 0)
-    mask &= (connections["closed_by"] != endings.NOBODY) & ((connections["flags"] & t.CONN_ESTABLISHED) != 0)
-    mask &= (connections["flags"] & (t.CONN_GAP | t.CONN_EVICTED)) == 0
-    rows = np.flatnonzero(mask)
+    rows = np.flatnonzero(connections["protocol"] == t.PROTOCOL_TLS)
+    row = connections[rows]
+    mute = (row["server_bytes"] == 0) & (row["closed_by"] != endings.NOBODY)
+    mute &= (row["flags"] & (t.CONN_ESTABLISHED | t.CONN_GAP | t.CONN_EVICTED)) == t.CONN_ESTABLISHED
+    rows = rows[mute]
     if not len(rows):
         return rows
-    answered = connections["server_bytes"] > 0
+    rows = rows[endings.connections_on(traffic, leg)[rows]]
     ports = port_keys(traffic, rows)
-    clear = np.flatnonzero(answered & (connections["protocol"] == t.PROTOCOL_HTTP))
-    ciphered = np.flatnonzero(answered & (connections["protocol"] == t.PROTOCOL_TLS))
+    answered = connections["server_bytes"] > 0
+    in_tls = connections["protocol"] == t.PROTOCOL_TLS
+    in_tls |= traffic.decrypted if len(traffic.decrypted) else False
+    in_clear = (connections["protocol"] == t.PROTOCOL_HTTP) & ~in_tls
+    clear, ciphered = np.flatnonzero(answered & in_clear), np.flatnonzero(answered & in_tls)
     rows = rows[among(ports, port_keys(traffic, clear)) & ~among(ports, port_keys(traffic, ciphered))]
     return np.array([row for row in rows.tolist() if not left_at_once(connections[row])], "i8")
 

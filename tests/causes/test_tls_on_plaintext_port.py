@@ -98,3 +98,12 @@ def test_a_client_that_left_at_once_was_refused_nothing() -> None:
     path = {"syn_rtt_us": 39_000, "ack_rtt_us": 32}
     unanswered(story, CLIENT, client_fin_ns=START_NS + 70_000_000, **path)
     assert story.silent(tls_on_plaintext_port)
+
+
+def test_what_a_key_log_opened_came_in_tls() -> None:
+    story = Story()
+    story.works(1)
+    unanswered(story)
+    traffic = story.build()
+    traffic.decrypted = traffic.connections["protocol"] == t.PROTOCOL_HTTP
+    assert not list(tls_on_plaintext_port.find(traffic, story.profile))
