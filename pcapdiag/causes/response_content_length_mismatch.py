@@ -117,7 +117,7 @@ def _fallen_silent(traffic: Traffic, rows: np.ndarray) -> Finding:
         t.LEG_BACKEND,
         title=(
             f"{claims.of_requests(traffic, t.LEG_BACKEND)} got up to {int(missing.max()):,} bytes less than "
-            f"{claims.who(names)} announced: silent for {claims.seconds(silent_s)} when the load balancer "
+            f"{claims.who(names)} announced: silent for {words.seconds(silent_s)} when the load balancer "
             "closed"
         ),
         explanation=(
