@@ -35,6 +35,8 @@ def perhaps_served(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     """Whether the server's port may have answered meanwhile on a connection of which that cannot be seen:
     one that talked, captured in one direction only, or so cut that no answer was read."""
     connections = traffic.connections
+    if not len(rows):
+        return np.zeros(0, "?")
     one_sided = (connections["client_packets"] == 0) != (connections["server_packets"] == 0)
     unread = (connections["flags"] & t.CONN_TRUNCATED) != 0
     unread[traffic.exchanges["connection"][traffic.exchanges["status"] > 0]] = False
