@@ -47,6 +47,8 @@ class Lab(Bench):
         self.partial = False
         # The vantage analysed together with the first, when its file alone is not the case.
         self.partner: str | None = None
+        # Nor need the load balancer be named then: the two files together show it.
+        self.partner_tells = False
         self._notes: list[str] = []
         self._beside: dict[str, Path] = {}
         self._began = 0.0
@@ -216,7 +218,8 @@ class Lab(Bench):
         if vantage == "client" and failed and not self.expected[vantage] and not self.partner:
             # Made by the load balancer for a reason that only its other leg shows.
             expectation["unexplained"] = dict(failed)
-        if vantage in ("client", "backend"):
+        together = self.partner_tells and vantage == self.scenario.vantages[0]
+        if vantage in ("client", "backend") and not together:
             # One leg alone does not tell which of its ends is the load balancer.
             expectation.setdefault("alb", [ALB_FRONT if vantage == "client" else ALB_BACK])
         expected = target.with_name(target.name.removesuffix(self.scenario.suffix) + ".expected.json")

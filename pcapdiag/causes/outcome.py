@@ -148,7 +148,7 @@ def requests_behind(traffic: Traffic, connections: np.ndarray) -> np.ndarray:
     for i in np.argsort(traffic.connections["first_ns"][connections], kind="stable").tolist():
         attempt = traffic.connections[connections[i]]
         # Of two vantage points, the legs' estimate says how far the backend's clock is ahead.
-        ahead_ns, known = _clocks(traffic, int(attempt["vantage"]))
+        ahead_ns, known = clocks(traffic, int(attempt["vantage"]))
         tried_ns = int(attempt["last_ns"]) - int(ahead_ns.max())
         first = int(np.searchsorted(ends_ns, tried_ns - SLACK_NS))
         window = slice(first, first + MAX_IN_FLIGHT)
@@ -200,7 +200,7 @@ class Attempts(NamedTuple):
     again: int = 0  # further attempts, made for requests that one of ``connections`` stands for
 
 
-def _clocks(traffic: Traffic, vantage: int) -> tuple[np.ndarray, np.ndarray]:
+def clocks(traffic: Traffic, vantage: int) -> tuple[np.ndarray, np.ndarray]:
     """How far this vantage point's clock is ahead of each other's, and whether that is known."""
     ahead_ns, known = np.zeros(256, "i8"), np.zeros(256, "?")
     known[vantage] = True

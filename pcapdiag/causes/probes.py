@@ -64,7 +64,7 @@ def failed_attempts(traffic: Traffic) -> np.ndarray:
     first_ns = traffic.connections["first_ns"][rows]
     paced = _in_pace(attempts.port_keys(traffic, rows), first_ns)
     if (traffic.exchange_leg == t.LEG_FRONTEND).any():
-        return rows[paced & ~_just_asked(traffic, first_ns)]
+        return rows[paced & ~_just_asked(traffic, rows)]
     # Nobody's requests are in sight: only the pace of checks elsewhere tells these from requests.
     pace_ns = _pace_ns(traffic)
     pauses = _pauses_ns(attempts.port_keys(traffic, rows), first_ns)
@@ -124,16 +124,23 @@ def _pace_ns(traffic: Traffic) -> float:
     return float(np.median(pauses)) if len(rows) else 0.0
 
 
-def _just_asked(traffic: Traffic, times_ns: np.ndarray) -> np.ndarray:
-    """Whether a frontend request had just begun at each of these times, and was not answered yet."""
+def _just_asked(traffic: Traffic, connections: np.ndarray) -> np.ndarray:
+    """Whether a frontend request had just begun when each of these did, and was not answered yet."""
     rows = np.flatnonzero(traffic.exchange_leg == t.LEG_FRONTEND)
-    starts_ns = traffic.exchanges["start_ns"][rows]
-    order = np.argsort(starts_ns, kind="stable")
-    starts_ns, rows = starts_ns[order], rows[order]
-    ends_ns = endings.answer_ns(traffic, rows)
-    result = np.zeros(len(times_ns), "?")
-    for i, time_ns in enumerate(times_ns.tolist()):
-        first, last = np.searchsorted(starts_ns, (time_ns - JUST_NS, time_ns + outcome.SLACK_NS))
-        young = ends_ns[first:last]
-        result[i] = bool(((young == 0) | (young >= time_ns)).any())
+    vantage = traffic.connections["vantage"]
+    result = np.zeros(len(connections), "?")
+    for number in distinct(vantage[connections]).tolist():
+        mine = np.flatnonzero(vantage[connections] == number)
+        ahead_ns, _ = outcome.clocks(traffic, number)
+        ahead_ns = ahead_ns[vantage[traffic.exchanges["connection"][rows]]]
+        starts_ns = traffic.exchanges["start_ns"][rows] + ahead_ns
+        ends_ns = endings.answer_ns(traffic, rows)
+        ends_ns = np.where(ends_ns == 0, 0, ends_ns + ahead_ns)
+        order = np.argsort(starts_ns, kind="stable")
+        starts_ns, ends_ns = starts_ns[order], ends_ns[order]
+        times_ns = traffic.connections["first_ns"][connections[mine]]
+        for i, time_ns in zip(mine.tolist(), times_ns.tolist(), strict=True):
+            first, last = np.searchsorted(starts_ns, (time_ns - JUST_NS, time_ns + outcome.SLACK_NS))
+            young = ends_ns[first:last]
+            result[i] = bool(((young == 0) | (young >= time_ns)).any())
     return result

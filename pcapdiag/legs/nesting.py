@@ -13,7 +13,7 @@ from pcapdiag.traffic import Traffic
 SLACK_NS = 50_000  # two interfaces of one host; a quick proxy answers in 100 µs
 
 _ALL = slice(None)
-_TOLD_BY = ("connection", "start_ns", "status", "response_ended", "response_body", "flags")
+_TOLD_BY = ("connection", "status", "response_ended", "response_body", "flags")
 
 KEYLESS = np.uint64(0xFFFFFFFFFFFFFFFF)
 
@@ -40,14 +40,23 @@ def by_answer(exchanges: np.ndarray) -> np.ndarray:
     return np.where(telling, key, KEYLESS)
 
 
-def nested(traffic: Traffic, rows: np.ndarray, key: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs among these rows, of one vantage point each, as (outer rows, inner rows)."""
+def nested(
+    traffic: Traffic, rows: np.ndarray, key: np.ndarray, ahead_ns: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs among these rows, as (outer rows, inner rows).
+
+    Both are of one vantage point, unless ``ahead_ns`` says how far the clock of each row is ahead.
+    """
     exchanges = traffic.exchanges
     vantage = traffic.connections["vantage"][exchanges["connection"][rows]]
-    order = np.lexsort((exchanges["start_ns"][rows], vantage, key))
-    rows, vantage, key = rows[order], vantage[order], key[order]
-    on, start_ns, status, ended, body, flags = (exchanges[name][rows] for name in _TOLD_BY)
-    answer_ns = answered_ns(traffic, rows) + SLACK_NS
+    start_ns, answer_ns = exchanges["start_ns"][rows], answered_ns(traffic, rows) + SLACK_NS
+    if ahead_ns is not None:
+        start_ns, answer_ns, vantage = start_ns - ahead_ns, answer_ns - ahead_ns, np.zeros_like(vantage)
+    order = np.lexsort((start_ns, vantage, key))
+    rows, vantage, key, start_ns, answer_ns = (
+        column[order] for column in (rows, vantage, key, start_ns, answer_ns)
+    )
+    on, status, ended, body, flags = (exchanges[name][rows] for name in _TOLD_BY)
     fits = (key[:-1] == key[1:]) & (vantage[:-1] == vantage[1:]) & (key[:-1] != KEYLESS)
     fits &= (on[:-1] != on[1:]) & (start_ns[1:] <= answer_ns[:-1])
     in_time = answer_ns[1:] - SLACK_NS <= answer_ns[:-1]

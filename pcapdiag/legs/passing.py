@@ -12,6 +12,7 @@ import numpy as np
 
 from pcapdiag import tables as t
 from pcapdiag.columns import among, distinct
+from pcapdiag.legs.across import places_behind
 from pcapdiag.legs.endpoints import Endpoints
 from pcapdiag.legs.nesting import KEYLESS, by_answer, by_target, marked, nested, start_line_read
 from pcapdiag.legs.normal import same_targets
@@ -38,11 +39,31 @@ def passages(traffic: Traffic, endpoints: Endpoints) -> np.ndarray:
     if len(rows) < 2:
         return np.zeros(0, Passage)
     exchanges = traffic.exchanges[rows]
-    found = _passages(traffic, endpoints, rows, by_target(exchanges, same_targets(traffic)))
-    if len(found):
-        return found
-    key = by_answer(exchanges)
-    found = _passages(traffic, endpoints, rows, key)
+    key = by_target(exchanges, same_targets(traffic))
+    found = _passages(traffic, endpoints, rows, nested(traffic, rows, key))
+    if not len(found):
+        found = _passages_across(traffic, endpoints)
+    return found if len(found) else _rewritten_passages(traffic, endpoints, rows)
+
+
+def _passages_across(traffic: Traffic, endpoints: Endpoints) -> np.ndarray:
+    """The passages from what one vantage point saw to what another did, whatever their clocks say."""
+    targets = same_targets(traffic)
+    found = [np.zeros(0, Passage)]
+    for rows, ahead_ns, behind in places_behind(traffic, endpoints):
+        key = by_target(traffic.exchanges[rows], targets)
+        outer, inner = nested(traffic, rows, key, ahead_ns)
+        is_behind = np.zeros(len(traffic.exchanges), "?")
+        is_behind[rows] = behind
+        through = ~is_behind[outer] & is_behind[inner]
+        found.append(_passages(traffic, endpoints, rows, (outer[through], inner[through])))
+    return np.concatenate(found)
+
+
+def _rewritten_passages(traffic: Traffic, endpoints: Endpoints, rows: np.ndarray) -> np.ndarray:
+    """The passages of requests whose targets the host rewrites, known again by their answers."""
+    key = by_answer(traffic.exchanges[rows])
+    found = _passages(traffic, endpoints, rows, nested(traffic, rows, key))
     if not len(found):
         return found
     own = endpoints.address[found["outer"]] == found["sender"]
@@ -66,9 +87,11 @@ def _kinds(
     return np.array([np.count_nonzero(went == one) for one in ways.tolist()])
 
 
-def _passages(traffic: Traffic, endpoints: Endpoints, rows: np.ndarray, key: np.ndarray) -> np.ndarray:
-    """The passages among the exchanges of these rows, requests of one key being the same."""
-    outer, inner = nested(traffic, rows, key)
+def _passages(
+    traffic: Traffic, endpoints: Endpoints, rows: np.ndarray, pairs: tuple[np.ndarray, np.ndarray]
+) -> np.ndarray:
+    """The passages that these pairs of the exchanges of these rows show, one lying in the other."""
+    outer, inner = pairs
     on, clients, at = traffic.exchanges["connection"], traffic.connections["client"], endpoints.of_connection
     from_host, sender = endpoints.address[at[on[outer]]], clients[on[inner]]
     flags = traffic.exchanges["flags"]

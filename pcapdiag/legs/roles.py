@@ -3,7 +3,7 @@
 The evidence, the strongest first; a weaker kind is asked only where the stronger ones are silent:
 
 1. the user names its addresses;
-2. requests pass through it (``passing.py``);
+2. requests pass through it (``passing.py``), be it by two clocks (``across.py``);
 3. an address that accepts HTTP, or what TLS hides, from others and opens connections to others;
 4. requests follow at once on what came to a TLS listener at another address, or TLS on requests
    (``echoes.py``);

@@ -85,6 +85,17 @@ def test_attempts_for_a_request_that_had_just_come_are_no_checks() -> None:
     assert story.silent(health_check_failing)
 
 
+def test_such_attempts_are_no_checks_by_another_clock_either() -> None:
+    story = Story("aws")
+    for n in range(5):
+        story.forwarded(story.asked(at_s=5.0 * n, takes_s=0.1), at_s=5.0 * n + 0.05)
+        row = story.refused(at_s=5.0 * n + 0.01 + 1.5)
+        story.tables.connections[row]["vantage"] = 1
+    traffic = story.build()
+    traffic.clock_offsets_ns[0, 1] = 1_500_000_000, 0
+    assert not list(health_check_failing.find(traffic, story.profile))
+
+
 def test_without_the_frontend_a_pace_alone_is_not_enough() -> None:
     story = Story("aws")
     for n in range(5):
