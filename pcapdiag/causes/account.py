@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pcapdiag import tables as t
-from pcapdiag.causes import endings, reading
+from pcapdiag.causes import endings, probes, reading
 from pcapdiag.columns import among, distinct, union
 from pcapdiag.traffic import Traffic
 
@@ -102,6 +102,7 @@ def failed_rows(traffic: Traffic) -> np.ndarray:
     seen_by_client = leg == t.LEG_FRONTEND
     if not seen_by_client.any():
         seen_by_client = leg == t.LEG_BACKEND
+        seen_by_client[probes.exchanges(traffic)] = False
     rows = np.flatnonzero(seen_by_client & ((exchanges["flags"] & t.REQ_HEALTH) == 0))
     status, ended = exchanges["status"][rows], exchanges["response_ended"][rows]
     bad = (status >= 500) | among(status, FAILED_STATUSES) | among(ended, _CUT_SHORT)

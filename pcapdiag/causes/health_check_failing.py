@@ -3,8 +3,8 @@
 What the wire shows
     Requests that come for nobody, at a steady pace, to each backend: from AWS with the agent
     ELB-HealthChecker/2.0 (every 30 s unless set otherwise, 5 s to answer), from Alibaba Cloud HEAD or GET
-    with the backend's address as Host, from HAProxy OPTIONS, or a bare SYN. They get an error status, no
-    answer, a refusal or silence.
+    with the backend's address as Host, from HAProxy OPTIONS, from Caddy GET on connections that it keeps, or
+    a bare SYN. They get an error status, no answer, a refusal or silence.
 
 Why it happens
     The service is down, starting or overloaded; the check's path answers 404, or 401 because it asks for

@@ -2,9 +2,9 @@
 rhythm.
 
 A check is known by its agent (AWS: ELB-HealthChecker/2.0) or by its shape: HEAD, GET or OPTIONS for
-nobody, with the backend's own address as Host or none at all, as the only request of its connection, at a
-steady pace. A check that never got a connection leaves a SYN only; it is known by that pace alone, and
-where nobody had just asked for anything.
+nobody, with the backend's own address as Host or none at all, at a steady pace, as the only request of its
+connection, or on one that is kept (Caddy) where the other requests look otherwise. A check that never got a
+connection leaves a SYN only; it is known by that pace alone, and where nobody had just asked for anything.
 """
 
 from __future__ import annotations
@@ -19,39 +19,66 @@ from pcapdiag.traffic import Traffic
 FEWEST = 3  # of a rhythm: two pauses alike
 PACE_SHARE = 0.2  # pauses within this of their median are steady
 JUST_NS = 20_000_000  # a request this young may be what an attempt to connect is for
+ODD_SHARE = 0.1  # of the other requests may look as checks do
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)
 PROBE_METHODS = tuple(t.METHODS.index(name) for name in ("HEAD", "GET", "OPTIONS"))
 
 
 def exchanges(traffic: Traffic) -> np.ndarray:
     """Rows of the backend exchanges that are health checks."""
-    rows = _alone(traffic)
-    known = endings.has_flag(traffic, rows, t.REQ_HEALTH)
-    shaped = _shaped(traffic, rows)
-    shaped[shaped] = _steady(traffic, rows[shaped], traffic.exchanges["start_ns"][rows[shaped]])
-    return rows[known | shaped]
+    table = traffic.exchanges
+    rows = _unasked(traffic)
+    known = endings.has_flag(traffic, rows, t.REQ_HEALTH) & (table["next"][rows] == t.NONE)
+    shaped, alone = _shaped(traffic, rows), _alone(traffic, rows)
+    lone, kept = shaped & alone, shaped & ~alone
+    lone[lone] = _in_pace(_ways(traffic, rows[lone]), table["start_ns"][rows[lone]])
+    if kept.any():
+        way = _ways(traffic, rows[kept]).astype("u8") * _SPREAD ^ table["target"][rows[kept]]
+        kept[kept] = _in_pace(way, table["start_ns"][rows[kept]])
+        kept[kept] = _of_nobody(traffic, rows[kept])
+    return rows[known | lone | kept]
 
 
 def lookalikes(traffic: Traffic) -> np.ndarray:
     """Rows of the backend exchanges that may be health checks, too few of them to show their rhythm."""
-    rows = _alone(traffic)
-    return rows[_shaped(traffic, rows)]
+    rows = _unasked(traffic)
+    return rows[_shaped(traffic, rows) & _alone(traffic, rows)]
 
 
-def _alone(traffic: Traffic) -> np.ndarray:
-    """Rows of the requests to backends for which no client asked, each its connection's last."""
-    table = traffic.exchanges
-    alone = (traffic.exchange_leg == t.LEG_BACKEND) & (traffic.peer == t.NONE)
-    alone &= table["next"] == t.NONE
-    rows = np.flatnonzero(alone)
+def _unasked(traffic: Traffic) -> np.ndarray:
+    """Rows of the requests to backends for which no client asked."""
+    rows = np.flatnonzero((traffic.exchange_leg == t.LEG_BACKEND) & (traffic.peer == t.NONE))
     return rows[endings.has_flag(traffic, rows, t.REQ_SEEN)]
 
 
+def _alone(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether each of these requests is the only one of its connection."""
+    return traffic.connections["exchanges"][traffic.exchanges["connection"][rows]] == 1
+
+
 def _shaped(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
-    """Whether each of these requests, the only one of its connection, asks for its server itself."""
+    """Whether each of these requests asks for its server itself, for nobody."""
+    shaped = among(traffic.exchanges["method"][rows], PROBE_METHODS)
+    shaped &= ~endings.has_flag(traffic, rows, t.REQ_FORWARDED)
+    shaped[shaped] = _asks_for_server(traffic, rows[shaped])
+    return shaped
+
+
+def _of_nobody(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether each of these requests, made on connections that carry others too, can be no client's.
+
+    The others name another host, or for whom they are sent on, and no client asks for the same.
+    """
     table = traffic.exchanges
-    shaped = among(table["method"][rows], PROBE_METHODS) & ~endings.has_flag(traffic, rows, t.REQ_FORWARDED)
-    shaped &= traffic.connections["exchanges"][table["connection"][rows]] == 1
-    return shaped & _asks_for_server(traffic, rows)
+    others = np.ones(len(table), "?")
+    others[rows] = False
+    others &= traffic.exchange_leg == t.LEG_BACKEND
+    bare = (table["flags"] & (t.REQ_HOST_IP | t.REQ_NO_HOST)) != 0
+    bare &= others & ((table["flags"] & t.REQ_FORWARDED) == 0)
+    if np.count_nonzero(bare) > ODD_SHARE * np.count_nonzero(others):
+        return np.zeros(len(rows), "?")
+    asked = distinct(table["target"][traffic.exchange_leg == t.LEG_FRONTEND])
+    return ~among(table["target"][rows], asked)
 
 
 def failed_attempts(traffic: Traffic) -> np.ndarray:
@@ -85,21 +112,21 @@ def _asks_for_server(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     return result
 
 
-def _steady(traffic: Traffic, rows: np.ndarray, start_ns: np.ndarray) -> np.ndarray:
-    """Whether each of these exchanges is one of a steady row to the same server, by the same method."""
-    connections = traffic.exchanges["connection"][rows]
-    keys = attempts.port_keys(traffic, connections) << 4 | traffic.exchanges["method"][rows]
-    return _in_pace(keys, start_ns)
+def _ways(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """A number for the server and the method of each of these exchanges."""
+    on = traffic.exchanges["connection"][rows]
+    return attempts.port_keys(traffic, on) << 4 | traffic.exchanges["method"][rows]
 
 
 def _in_pace(keys: np.ndarray, times_ns: np.ndarray) -> np.ndarray:
     """Whether the times of each key come at equal pauses, most of them."""
     result = np.zeros(len(keys), "?")
-    for key in distinct(keys).tolist():
-        mine = keys == key
-        pauses = np.diff(np.sort(times_ns[mine]))
-        if len(pauses) < FEWEST - 1:
+    order = np.lexsort((times_ns, keys))
+    starts = np.flatnonzero(np.diff(keys[order], prepend=keys[order[:1]] + 1)) if len(keys) else order
+    for mine in np.split(order, starts[1:]):
+        if len(mine) < FEWEST:
             continue
+        pauses = np.diff(times_ns[mine])
         middle = float(np.median(pauses))
         even = np.abs(pauses - middle) <= PACE_SHARE * middle
         result[mine] = middle > JUST_NS and np.count_nonzero(even) >= 0.8 * len(pauses)

@@ -150,6 +150,16 @@ def account(traffic: TrafficBuilder, *claimed: int, alb: tuple[str, ...] = (ALB,
     return tables, account_for(tables, mask)
 
 
+def test_checks_that_end_with_the_head_of_the_answer_have_not_failed() -> None:
+    """HAProxy's, bare and at a steady pace: it resets as soon as it has the status."""
+    traffic = TrafficBuilder()
+    cut = {"response_ended": t.END_RST_RECEIVER, "host": "", "and_flags": t.REQ_NO_HOST}
+    for n in range(5):
+        check = traffic.connection(ALB, BACKEND, leg="backend", closed_by=0)
+        traffic.exchange(check, "GET /hc", 2.0 * n, **cut)
+    assert failed_rows(traffic.build()).tolist() == []
+
+
 def test_explained_and_unexplained_are_all_that_failed() -> None:
     traffic = Frontend()
     for status in (502, 502, 504, 200):

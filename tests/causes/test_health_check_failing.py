@@ -68,6 +68,39 @@ def test_another_name_as_host_is_a_clients() -> None:
     assert story.silent(health_check_failing)
 
 
+def kept_checks(story: Story, **fields: object) -> int:
+    """Checks as Caddy makes them, on the connection that its clients' requests go out on; that connection."""
+    kept = story.backend()
+    values = {"host": SITE, "and_flags": t.REQ_HOST_IP} | fields
+    for n in range(5):
+        story.exchange(kept, "GET /hc", 5.0 * n, 503, **values)
+    return kept
+
+
+def test_checks_on_a_kept_connection_beside_requests_of_clients() -> None:
+    story = Story("generic")
+    kept = kept_checks(story)
+    for n in range(5):
+        story.forwarded(story.asked("GET /a", at_s=5.0 * n + 2), at_s=5.0 * n + 2, connection=kept)
+    assert story.only(health_check_failing).count == 5
+
+
+def test_such_requests_are_clients_where_all_look_so() -> None:
+    story = Story("generic")
+    kept = kept_checks(story)
+    for at_s in (0.5, 6.2, 7.1):
+        story.exchange(kept, "GET /a", at_s, 200, host=SITE, and_flags=t.REQ_HOST_IP)
+    assert story.silent(health_check_failing)
+
+
+def test_such_requests_are_clients_where_clients_ask_the_same() -> None:
+    story = Story("generic")
+    kept = kept_checks(story)
+    for n in range(5):
+        story.forwarded(story.asked("GET /hc", at_s=5.0 * n + 2), at_s=5.0 * n + 2, connection=kept)
+    assert story.silent(health_check_failing)
+
+
 def test_refused_checks_are_known_by_their_pace() -> None:
     story = Story("aws")
     story.works(3, at_s=100)
