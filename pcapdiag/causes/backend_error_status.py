@@ -25,10 +25,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from pcapdiag import tables as t
-from pcapdiag.causes import claims, endings, probes
+from pcapdiag.causes import claims, endings, own_answers, probes
 from pcapdiag.causes.cause import Cause, Finding, Severity
 from pcapdiag.columns import among
-from pcapdiag.profiles import Profile, load_profile
+from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
 
 CAUSE = Cause(
@@ -53,7 +53,7 @@ BY_WEB_SERVER = {
 }
 
 #: What load balancers answer by themselves, to a request they cannot read or cannot hand on.
-ALB_STATUSES = (400, 408, 413, 414, 431, 499, 502, 503, 504)
+ALB_STATUSES = (400, 408, 411, 413, 414, 431, 499, 501, 502, 503, 504, 505)
 
 
 def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
@@ -125,13 +125,15 @@ def _made_by_backend(traffic: Traffic, profile: Profile, rows: np.ndarray) -> np
     """Whether a frontend answer bears the mark of a backend: a Server field that is not the load balancer's.
 
     Of a load balancer that has no known name, it is none that any load balancer bears. Where none was
-    recognised there may be one all the same: what a load balancer answers by itself needs that mark, too.
+    recognised there may be one all the same: what a load balancer answers by itself needs that mark, too, and
+    so does what bears another name than good answers do.
     """
-    by_backend = np.zeros(max(len(traffic.servers), 1), "?")
-    own = profile.own_server_names or load_profile("generic").own_server_names
-    for number, name in enumerate(traffic.servers):
-        by_backend[number] = not any(name == mark or name.startswith(f"{mark}/") for mark in own)
-    by_backend[0] = False
     status = traffic.exchanges["status"][rows]
-    marked = by_backend[traffic.exchanges["server"][rows]] & ~among(status, profile.own_statuses)
-    return marked if traffic.alb else marked | ~among(status, ALB_STATUSES)
+    marked = own_answers.by_backend_name(traffic, profile, rows) & ~among(status, profile.own_statuses)
+    if traffic.alb or not len(rows):
+        return marked
+    trace = traffic.exchanges["method"][rows] == t.METHODS.index("TRACE")
+    may_be_own = among(status, ALB_STATUSES) | (trace & (status == 405))
+    may_be_own |= own_answers.beside_backend_names(traffic, profile, rows)
+    may_be_own |= ~own_answers.like_good_answers(traffic, rows)
+    return marked | ~may_be_own

@@ -15,9 +15,10 @@ What to do
     zones. With nginx and HAProxy see why the health checks took all servers out.
 
 What it could be mistaken for
-    throttled: there 503 names a limit. backend-connect-refused and backend-connect-timeout: there a backend
-    was tried. backend-error-status: there a backend made the 503. alb-policy-response: a rule with a fixed
-    503 (a maintenance page) looks the same on the wire.
+    throttled: there 503 names a limit. Where the servers of the same target answered others within a second
+    around it, something else refused (nginx's limit_req names no limit either). backend-connect-refused and
+    backend-connect-timeout: there a backend was tried. backend-error-status: there a backend made the 503.
+    alb-policy-response: a rule with a fixed 503 (a maintenance page) looks the same on the wire.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ import numpy as np
 
 from pcapdiag import tables as t
 from pcapdiag import words
-from pcapdiag.causes import claims, endings, holding, own_answers
+from pcapdiag.causes import attempts, claims, endings, holding, own_answers
 from pcapdiag.causes.cause import Cause, Finding, Severity
+from pcapdiag.columns import among
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
 
@@ -47,6 +49,8 @@ CAUSE = Cause(
 )
 
 UNAVAILABLE = (503, 502)
+SHORTEST_PAUSE_NS = 1_000_000_000  # nginx leaves a server out for no less (fail_timeout)
+MOST_TARGETS = 200
 PROMPT_S = 1.0  # longer than this it waited for something: a queue, or an attempt that the capture lacks
 
 
@@ -59,6 +63,7 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     rows = rows[waits_s < PROMPT_S]
     rows = rows[own_answers.asked_nobody(traffic, rows)]
     rows = rows[~holding.perhaps_held_down(traffic, rows)]
+    rows = rows[~_served_meanwhile(traffic, rows)]
     if not len(rows):
         return
     names = claims.involved(traffic, rows, t.LEG_FRONTEND)
@@ -93,6 +98,38 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         },
         note="the request, and the load balancer's own answer",
     )
+
+
+def _served_meanwhile(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether the servers of each request's target were in use right before and right after it was refused.
+
+    Then the pool was not empty: something else refused (a limit, a queue). Servers do not leave a pool and
+    come back in the twinkling of an eye; what watches them takes longer.
+    """
+    result = np.zeros(len(rows), "?")
+    exchanges, peer = traffic.exchanges, traffic.peer
+    served = np.flatnonzero((traffic.exchange_leg == t.LEG_BACKEND) & (peer != t.NONE))
+    served = served[(exchanges["status"][served] >= 100) & (exchanges["status"][served] < 500)]
+    server = attempts.port_keys(traffic, exchanges["connection"][served])
+    target, starts_ns = exchanges["target"][peer[served]], exchanges["start_ns"][peer[served]]
+    wanted, times = np.unique(exchanges["target"][rows], return_counts=True)
+    for one in wanted[np.argsort(-times, kind="stable")][:MOST_TARGETS].tolist():
+        mine = np.flatnonzero(exchanges["target"][rows] == one)
+        used_ns = np.sort(starts_ns[among(server, server[target == one])])
+        if len(used_ns):
+            result[mine] = _in_no_pause(exchanges["start_ns"][rows[mine]], used_ns)
+    return result
+
+
+def _in_no_pause(asked_ns: np.ndarray, used_ns: np.ndarray) -> np.ndarray:
+    """Whether the servers, used at these times, did not rest for long around each of those.
+
+    Before the first use and after the last, as long as they were asked for is all that is known.
+    """
+    at = np.searchsorted(used_ns, asked_ns)
+    begun_ns = np.where(at > 0, used_ns[at - 1], asked_ns.min())
+    over_ns = np.where(at < len(used_ns), used_ns[np.minimum(at, len(used_ns) - 1)], asked_ns.max())
+    return np.asarray(over_ns - begun_ns < SHORTEST_PAUSE_NS)
 
 
 def _waits_s(traffic: Traffic, rows: np.ndarray) -> np.ndarray:

@@ -40,13 +40,51 @@ def by_itself(traffic: Traffic, profile: Profile, rows: np.ndarray) -> np.ndarra
 
 
 def by_backend_name(traffic: Traffic, profile: Profile, rows: np.ndarray) -> np.ndarray:
-    """Whether each answer's Server field names a software that is no load balancer's."""
+    """Whether each answer's Server field names a software that is no load balancer's.
+
+    Nor one that, at this address, nothing but errors bears: a load balancer hands on its backends' names, and
+    puts its own on its error pages (lighttpd, Squid).
+    """
+    result = _backend_names(traffic, profile)[traffic.exchanges["server"][rows]]
+    if result.any():
+        result[result] = like_good_answers(traffic, rows[result])
+    return np.asarray(result)
+
+
+def _backend_names(traffic: Traffic, profile: Profile) -> np.ndarray:
+    """Which of the Server fields name a software that is no load balancer's."""
     named = np.zeros(max(len(traffic.servers), 1), "?")
     own = profile.own_server_names or load_profile("generic").own_server_names
     for number, name in enumerate(traffic.servers):
         named[number] = not any(name == mark or name.startswith(f"{mark}/") for mark in own)
     named[0] = False
-    return named[traffic.exchanges["server"][rows]]
+    return named
+
+
+def like_good_answers(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether each answer's Server field, or its lack, is that of some good answer from the same address and
+    port, if there are any."""
+    place, good = _good_answers(traffic, rows)
+    name = traffic.exchanges["server"]
+    alike = distinct(place[good] << np.uint64(16) | name[good])
+    return among(place[rows] << np.uint64(16) | name[rows], alike) | ~among(place[rows], place[good])
+
+
+def beside_backend_names(traffic: Traffic, profile: Profile, rows: np.ndarray) -> np.ndarray:
+    """Whether good answers from the address and port of each answer name a software that is no load
+    balancer's: then what does not may be the work of one that hands those on."""
+    place, good = _good_answers(traffic, rows)
+    named = good[_backend_names(traffic, profile)[traffic.exchanges["server"][good]]]
+    return among(place[rows], place[named])
+
+
+def _good_answers(traffic: Traffic, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(the address and port that each exchange asks, the good answers from those that these rows ask)."""
+    exchanges, connections = traffic.exchanges, traffic.connections
+    at = connections["server"].astype("u8") << np.uint64(16) | connections["server_port"]
+    place = at[exchanges["connection"]]
+    good = (exchanges["status"] >= 200) & (exchanges["status"] < 400)
+    return place, np.flatnonzero(good & among(place, distinct(place[rows])))
 
 
 def asked_nobody(traffic: Traffic, rows: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pcapdiag import tables as t
-from pcapdiag.causes import claims, endings, outcome
+from pcapdiag.causes import claims, endings, outcome, own_answers
 from pcapdiag.causes.cause import Cause, Finding, Severity
 from pcapdiag.profiles import Profile
 from pcapdiag.traffic import Traffic
@@ -40,7 +40,8 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     rows = rows[traffic.exchanges["status"][rows] == 405]
     rows = rows[traffic.exchanges["method"][rows] == t.METHODS.index("TRACE")]
     rows = rows[outcome.backend_status(traffic, rows) == 0]
-    if not len(rows) or not traffic.alb:
+    rows = rows[own_answers.by_itself(traffic, profile, rows)]
+    if not len(rows):
         return
     names = claims.involved(traffic, rows, t.LEG_FRONTEND)
     yield claims.finding(
@@ -49,7 +50,11 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
         t.LEG_FRONTEND,
         title=f"{claims.of_requests(traffic, t.LEG_FRONTEND)} sent TRACE ({claims.who(names, 'clients')}): "
         "405",
-        explanation="The load balancer refuses TRACE by itself, as it should; no backend saw these requests.",
+        explanation=(
+            "The load balancer refuses TRACE by itself, as it should; no backend saw these requests."
+            if traffic.alb
+            else "Who answers them refuses TRACE, as he should."
+        ),
         remedy=("Find who sends TRACE (scanners, checking tools); test with GET or OPTIONS.",),
         exchanges=rows,
         note="the TRACE request, and its refusal",

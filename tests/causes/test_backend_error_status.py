@@ -75,6 +75,42 @@ def test_without_a_load_balancer_in_sight_it_may_still_be_one_that_answers() -> 
     assert story.silent(backend_error_status)
 
 
+@pytest.mark.parametrize("alb", [("10.0.0.10",), ()])
+def test_a_name_that_errors_alone_bear_may_be_the_balancers(alb: tuple[str, ...]) -> None:
+    story = Story("generic")
+    story.alb = alb
+    story.asked(server="shop/2.3")
+    story.asked(status=500, server="shop/2.3")
+    for status in (411, 500, 502):
+        story.asked(status=status, server="edge/1.4")
+    assert story.only(backend_error_status).statuses == {"500": 1}
+
+
+def test_an_error_beside_backends_names_may_be_of_the_one_that_hands_them_on() -> None:
+    """lighttpd answers 500 where its backend closed, and gives its name to answers that came without."""
+    story = Story("generic")
+    story.alb = ()
+    story.asked(server="shop/2.3")
+    story.asked(server="lighttpd/1.4.69")
+    story.asked(status=500, server="lighttpd/1.4.69")
+    assert story.silent(backend_error_status)
+
+
+def test_a_server_that_stands_alone_makes_its_own_errors() -> None:
+    story = Story("generic")
+    story.alb = ()
+    story.asked(server="nginx/1.22.1")
+    story.asked(status=500, server="nginx/1.22.1")
+    assert story.only(backend_error_status).count == 1
+
+
+def test_who_refuses_trace_is_not_known() -> None:
+    story = Story("generic")
+    story.alb = ()
+    story.asked("TRACE /", status=405, server="nginx/1.22.1")
+    assert story.silent(backend_error_status)
+
+
 def test_health_checks_are_no_requests() -> None:
     story = Story()
     story.forwarded(None, status=503, and_flags=t.REQ_HEALTH)

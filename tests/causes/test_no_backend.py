@@ -65,6 +65,47 @@ def test_one_that_waited_had_waited_for_something() -> None:
     assert story.silent(no_backend)
 
 
+def test_a_pool_that_serves_right_before_and_right_after_is_not_empty() -> None:
+    story = Story()
+    story.works(at_s=9.7)
+    story.asked(at_s=10, status=503)
+    story.works(at_s=10.3)
+    assert story.silent(no_backend)
+
+
+@pytest.mark.parametrize(("before_s", "after_s"), [(0.3, 1.0), (1.0, 0.3)])
+def test_servers_may_leave_and_come_back(before_s: float, after_s: float) -> None:
+    story = Story()
+    story.works(at_s=10 - before_s)
+    story.asked(at_s=10, status=503)
+    story.works(at_s=10 + after_s)
+    assert story.only(no_backend).count == 1
+
+
+def test_what_was_refused_last_may_have_met_the_same_limit() -> None:
+    story = Story()
+    story.works(at_s=9.7)
+    for at_s in (9.8, 10.0, 10.2):
+        story.asked(at_s=at_s, status=503)
+    assert story.silent(no_backend)
+
+
+def test_a_pool_that_stays_empty_was_so_from_the_first_refusal() -> None:
+    story = Story()
+    story.works(at_s=9.7)
+    for at_s in (9.8, 10.0, 11.2):
+        story.asked(at_s=at_s, status=503)
+    assert story.only(no_backend).count == 3
+
+
+def test_what_serves_other_targets_says_nothing_of_this_pool() -> None:
+    story = Story()
+    story.works(at_s=9.7)
+    story.asked("GET /faulty", at_s=10, status=503)
+    story.works(at_s=10.3)
+    assert story.only(no_backend).count == 1
+
+
 def test_without_the_backend_leg_nobody_knows() -> None:
     story = Story()
     story.asked(at_s=10, status=503)

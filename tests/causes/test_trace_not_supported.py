@@ -24,3 +24,16 @@ def test_a_backends_405_is_its_own() -> None:
     story = Story()
     story.forwarded(story.asked("TRACE /", status=405), status=405)
     assert story.silent(trace_not_supported)
+
+
+def test_a_backends_name_says_who_refused() -> None:
+    story = Story()
+    story.asked("TRACE /", status=405, server="shop/2.3")
+    assert story.silent(trace_not_supported)
+
+
+def test_whoever_refuses_it_trace_is_the_reason() -> None:
+    story = Story("generic")
+    story.alb = ()
+    story.asked("TRACE /", status=405, server="nginx/1.22.1")
+    assert "load balancer refuses" not in story.only(trace_not_supported).explanation

@@ -1,5 +1,7 @@
 """The load balancer has no server to ask, and says so itself."""
 
+import time
+
 from captures.lab.backends import answers
 from captures.lab.lab import Lab
 from captures.lab.scenario import scenario
@@ -40,3 +42,18 @@ def near_miss_backend_503(lab: Lab) -> None:
     lab.haproxy()
     _ask(lab)
     lab.expect("backend-error-status", lab.count(status=503, note="fault"))
+
+
+@scenario("nginx's limit_req says 503 between requests that it hands on: the pool is whole")
+def near_miss_limited(lab: Lab) -> None:
+    """Every third request or so is within the limit; count: 503s in the client's log."""
+    lab.site()
+    lab.faulty({"/faulty/limited": answers("200 OK", b"within the limit\n")})
+    limit = "limit_req_zone $binary_remote_addr zone=each:1m rate=20r/s; limit_req_status 503;"
+    lab.nginx(http=limit, server="limit_req zone=each;")
+    client = lab.client()
+    with lab.recording():
+        for _ in range(30):
+            client.get("/faulty/limited", note="fault")
+            time.sleep(0.015)
+    lab.extra["unexplained"] = {"503": lab.count(status=503)}
