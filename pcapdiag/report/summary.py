@@ -193,13 +193,23 @@ def verdict(analysis: Analysis) -> str:
         said += explained + because + unexplained
         return said.replace("; 0 explained; ", "; ") + "."
     if errors:
-        return f"Connections failed before any request: {words.first_of(sorted(errors))}."
+        return f"{_what_errors_hit(findings)}: {first_of(sorted(errors))}."
     if warnings:
         return f"No request failed, but there is something to mend: {words.first_of(sorted(warnings))}."
     if not total:
         return "No HTTP exchange in clear in this capture, and no connection failed."
     asked = requests(analysis.traffic)
     return f"Nothing failed: {words.counted(asked, 'request')}, and nothing to mend."
+
+
+def _what_errors_hit(findings: Sequence[Finding]) -> str:
+    """What failed where no request is counted as failed."""
+    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+    if any(np.size(finding.exchanges) for finding in errors):
+        return "No client is known to have got an error, but requests went wrong"
+    if all(finding.leg == t.LEGS[t.LEG_BACKEND] for finding in errors):
+        return "Connections to backends failed"
+    return "Connections failed before any request"
 
 
 def client_leg(traffic: Traffic) -> int:

@@ -35,6 +35,24 @@ def test_the_verdict_is_one_sentence() -> None:
     assert summary.verdict(empty()).startswith("No TCP connection")
 
 
+@pytest.mark.parametrize(
+    ("leg", "exchanges", "said"),
+    [
+        ("frontend", (), "Connections failed before any request: backend-reset."),
+        ("backend", (), "Connections to backends failed: backend-reset."),
+        ("backend", (3,), "No client is known to have got an error, but requests went wrong: backend-reset."),
+    ],
+)
+def test_the_verdict_says_what_errors_hit_where_no_request_failed(
+    leg: str, exchanges: tuple[int, ...], said: str
+) -> None:
+    analysis = outage()
+    analysis.account.failed = 0
+    analysis.findings = [finding for finding in analysis.findings if finding.severity >= Severity.ERROR][:1]
+    analysis.findings[0].leg, analysis.findings[0].exchanges = leg, exchanges
+    assert summary.verdict(analysis) == said
+
+
 def test_connections_that_no_load_balancer_takes_part_in_are_a_leg_of_their_own() -> None:
     analysis = quiet()
     analysis.traffic.leg[:] = 0
