@@ -102,7 +102,7 @@ def failed_rows(traffic: Traffic) -> np.ndarray:
     seen_by_client = leg == t.LEG_FRONTEND
     if not seen_by_client.any():
         seen_by_client = leg == t.LEG_BACKEND
-        seen_by_client[probes.exchanges(traffic)] = False
+    seen_by_client[probes.exchanges(traffic)] = False
     rows = np.flatnonzero(seen_by_client & ((exchanges["flags"] & t.REQ_HEALTH) == 0))
     status, ended = exchanges["status"][rows], exchanges["response_ended"][rows]
     bad = (status >= 500) | among(status, FAILED_STATUSES) | among(ended, _CUT_SHORT)
@@ -113,7 +113,8 @@ def failed_rows(traffic: Traffic) -> np.ndarray:
     silent = np.flatnonzero((status == 0) & ~bad)
     bad[silent] = _went_unanswered(traffic, rows[silent])
     rows = rows[bad][~_never_asked(traffic, rows[bad])]
-    return rows[~reading.ended_streams(traffic, rows)]
+    rows = rows[~reading.ended_streams(traffic, rows)]
+    return rows[~probes.had_enough(traffic, rows)]
 
 
 def _never_asked(traffic: Traffic, rows: np.ndarray) -> np.ndarray:

@@ -30,7 +30,7 @@ import numpy as np
 
 from pcapdiag import tables as t
 from pcapdiag import words
-from pcapdiag.causes import claims, endings, losses, outcome, reading
+from pcapdiag.causes import claims, endings, losses, outcome, probes, reading
 from pcapdiag.causes.cause import Cause, Finding, Severity
 from pcapdiag.columns import union
 from pcapdiag.profiles import Profile
@@ -120,6 +120,7 @@ def left_early(traffic: Traffic) -> np.ndarray:
     rows = rows[~endings.hidden(traffic, rows) | (traffic.peer[rows] != t.NONE)]
     rows = rows[outcome.left_early(traffic, rows)]
     rows = rows[~reading.ended_streams(traffic, rows)]
+    rows = rows[~probes.had_enough(traffic, rows)]
     return union(rows, outcome.sent_to_nobody(traffic, t.LEG_FRONTEND)).astype("i8")
 
 

@@ -4,7 +4,8 @@ What the wire shows
     Requests that come for nobody, at a steady pace, to each backend: from AWS with the agent
     ELB-HealthChecker/2.0 (every 30 s unless set otherwise, 5 s to answer), from Alibaba Cloud HEAD or GET
     with the backend's address as Host, from HAProxy OPTIONS, from Caddy GET on connections that it keeps, or
-    a bare SYN. They get an error status, no answer, a refusal or silence.
+    a bare SYN. They get an error status, no answer, a refusal or silence. Where no load balancer is known,
+    only checks of several servers by one who asks nothing else are taken for such.
 
 Why it happens
     The service is down, starting or overloaded; the check's path answers 404, or 401 because it asks for
@@ -69,14 +70,15 @@ def find(traffic: Traffic, profile: Profile) -> Iterator[Finding]:
     names = claims.peers(traffic, on, t.LEG_BACKEND)
     ways = _ways(traffic, rows, bare)
     passed = len(checks) - len(rows)
+    whose = "The load balancer's own checks" if traffic.alb else "What looks like a load balancer's checks"
     yield claims.finding(
         traffic,
         CAUSE,
-        t.LEG_BACKEND,
+        t.LEG_BACKEND if traffic.alb else t.LEG_FRONTEND,
         title=f"{{count}} health checks of {claims.who(names)} failed: {', '.join(ways)}",
         explanation=(
-            "The load balancer's own checks, which come at a steady pace and for no client, did not get a "
-            f"good answer. {passed:,} others in this capture did."
+            f"{whose}, which come at a steady pace and for no client, did not get a good answer. "
+            f"{passed:,} others in this capture did."
         ),
         remedy=(
             f"Ask {names[0]} the same from the load balancer's subnet{_curl(traffic, rows)}.",

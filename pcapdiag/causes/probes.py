@@ -19,13 +19,20 @@ from pcapdiag.traffic import Traffic
 FEWEST = 3  # of a rhythm: two pauses alike
 PACE_SHARE = 0.2  # pauses within this of their median are steady
 JUST_NS = 20_000_000  # a request this young may be what an attempt to connect is for
+MANY = 1000  # hosts, addresses: so many are not looked through
 ODD_SHARE = 0.1  # of the other requests may look as checks do
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 PROBE_METHODS = tuple(t.METHODS.index(name) for name in ("HEAD", "GET", "OPTIONS"))
 
 
 def exchanges(traffic: Traffic) -> np.ndarray:
-    """Rows of the backend exchanges that are health checks."""
+    """Rows of the backend exchanges that are health checks; where no load balancer is known, of those that
+    can be nothing else."""
+    known = traffic.alb or (traffic.leg == t.LEG_BACKEND).any()
+    return _on_backend(traffic) if known else _of_whom(traffic)
+
+
+def _on_backend(traffic: Traffic) -> np.ndarray:
     table = traffic.exchanges
     rows = _unasked(traffic)
     known = endings.has_flag(traffic, rows, t.REQ_HEALTH) & (table["next"][rows] == t.NONE)
@@ -60,8 +67,64 @@ def _shaped(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     """Whether each of these requests asks for its server itself, for nobody."""
     shaped = among(traffic.exchanges["method"][rows], PROBE_METHODS)
     shaped &= ~endings.has_flag(traffic, rows, t.REQ_FORWARDED)
+    shaped &= _alone(traffic, rows) | _bare(traffic)[rows]
     shaped[shaped] = _asks_for_server(traffic, rows[shaped])
     return shaped
+
+
+def _of_whom(traffic: Traffic) -> np.ndarray:
+    """Rows of what looks like checks and comes from those who ask nothing else: a load balancer all of whose
+    servers are down, or a monitor.
+
+    One who tries a single server at a steady pace may be an engineer with curl in a loop; a checker asks
+    several servers the same.
+    """
+    table, connections = traffic.exchanges, traffic.connections
+    rows = np.flatnonzero(_bare(traffic) & ((table["flags"] & (t.REQ_SEEN | t.REQ_FORWARDED)) == t.REQ_SEEN))
+    client = connections["client"][table["connection"]]
+    total = np.bincount(client[rows], minlength=len(traffic.addresses))
+    asks_more = np.bincount(client, minlength=len(traffic.addresses)) > total
+    rows = rows[~asks_more[client[rows]] & among(table["method"][rows], PROBE_METHODS)]
+    rows = rows[_asks_for_server(traffic, rows)]
+    way = (_ways(traffic, rows).astype("u8") * _SPREAD ^ client[rows]) * _SPREAD ^ table["target"][rows]
+    steady = _in_pace(way, table["start_ns"][rows])
+    rows, way = rows[steady], way[steady]
+    same = client[rows].astype("u8") << np.uint64(32) | table["target"][rows]
+    asked, servers = np.unique(np.unique(np.stack([same, way]), axis=1)[0], return_counts=True)
+    return rows[among(same, asked[servers > 1])]
+
+
+def _bare(traffic: Traffic) -> np.ndarray:
+    """Which exchanges name an address, or nothing, as their host."""
+    table = traffic.exchanges
+    bare = ((table["flags"] & (t.REQ_HOST_IP | t.REQ_NO_HOST)) != 0) | (table["host"] == 0)
+    # Varnish writes IPv6 addresses without their brackets.
+    mine = {text for text in traffic.addresses[:MANY] if ":" in text}
+    hosts = distinct(table["host"])[:MANY].tolist() if mine else []
+    odd = [host for host in hosts if host < len(traffic.strings) and traffic.strings[host] in mine]
+    return bare | among(table["host"], odd) if odd else bare
+
+
+def had_enough(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether each exchange ended as checks do that want the status only: with a reset upon the head of the
+    answer.
+
+    So it is where the same is asked of the same server at a steady pace, each time on a new connection.
+    """
+    if not len(rows):
+        return np.zeros(0, "?")
+    table, connections = traffic.exchanges, traffic.connections
+    result = (table["status"][rows] >= 200) & endings.closed_by_reset(traffic, rows)
+    result &= endings.closed_by(traffic, rows) == endings.CLIENT
+    result &= endings.close_ns(traffic, rows) - endings.answer_ns(traffic, rows) < JUST_NS
+    if result.any():
+        lone = np.flatnonzero(connections["exchanges"][table["connection"]] == 1)
+        way = _ways(traffic, lone).astype("u8") * _SPREAD ^ connections["client"][table["connection"][lone]]
+        way = way * _SPREAD ^ table["target"][lone]
+        known = among(way, way[among(lone, rows[result])])
+        lone, way = lone[known], way[known]
+        result &= among(rows, lone[_in_pace(way, table["start_ns"][lone])])
+    return result
 
 
 def _of_nobody(traffic: Traffic, rows: np.ndarray) -> np.ndarray:

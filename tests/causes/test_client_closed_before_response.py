@@ -40,6 +40,19 @@ def test_where_no_load_balancer_is_known_the_time_out_is_nobodys_yet() -> None:
     assert "backend-response-timeout instead: say --alb 10.0.0.1" in finding.explanation
 
 
+@pytest.mark.parametrize(("starts_s", "left"), [((1, 3, 5, 7, 9), 0), ((1, 2, 6, 7, 13), 5)])
+def test_who_resets_upon_the_head_at_a_steady_pace_wants_the_status_only(
+    starts_s: tuple[float, ...], left: int
+) -> None:
+    """HAProxy's checks, where nobody said that it is the load balancer."""
+    story = Story("generic")
+    story.alb = ()
+    for at_s in starts_s:
+        check = story.asked("GET /hc", at_s=at_s, response_ended=t.END_RST_RECEIVER, takes_s=0.001)
+        story.reset(check, by=CLIENT, after_s=0.0012)
+    assert sum(f.count for f in story.findings(client_closed_before_response)) == left
+
+
 def test_waits_of_all_lengths_are_people() -> None:
     story = Story()
     for n, wait_s in enumerate((0.5, 2.0, 7.0, 30.0)):

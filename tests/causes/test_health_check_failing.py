@@ -7,7 +7,7 @@ import pytest
 from pcapdiag import tables as t
 from pcapdiag.causes import health_check_failing
 from pcapdiag.causes.cause import Severity
-from tests.causes.stories import CLIENT, SITE, Story
+from tests.causes.stories import ALB_BACK, CLIENT, SITE, Story
 
 SITE_ADDRESS = SITE.partition(":")[0]
 
@@ -133,4 +133,40 @@ def test_without_the_frontend_a_pace_alone_is_not_enough() -> None:
     story = Story("aws")
     for n in range(5):
         story.refused(at_s=5.0 * n)
+    assert story.silent(health_check_failing)
+
+
+def unnamed_checks(story: Story, servers: int = 2, at_s: tuple[float, ...] = (0, 5, 10, 15, 20)) -> None:
+    """One who asks the same of these servers again and again; no load balancer is known."""
+    story.alb = ()
+    for server in ("10.0.1.5:8080", "10.0.1.6:8080")[:servers]:
+        for start_s in at_s:
+            on = story.connection(ALB_BACK, server, "", start_s)
+            story.exchange(on, "HEAD /hc", start_s, 503, host="", and_flags=t.REQ_NO_HOST)
+
+
+def test_checks_of_a_load_balancer_that_is_not_known() -> None:
+    story = Story("generic")
+    unnamed_checks(story)
+    finding = story.only(health_check_failing)
+    assert (finding.count, finding.severity, finding.leg) == (10, Severity.WARNING, "frontend")
+    assert f"--alb {ALB_BACK}" in finding.explanation
+
+
+def test_one_server_asked_in_a_loop_is_an_engineers() -> None:
+    story = Story("generic")
+    unnamed_checks(story, servers=1)
+    assert story.silent(health_check_failing)
+
+
+def test_who_asks_for_more_than_that_is_a_client() -> None:
+    story = Story("generic")
+    unnamed_checks(story)
+    story.exchange(story.connection(ALB_BACK, "10.0.1.5:8080", "", 3.0), "GET /shop", 3.0, 200)
+    assert story.silent(health_check_failing)
+
+
+def test_who_asks_now_and_then_is_a_client() -> None:
+    story = Story("generic")
+    unnamed_checks(story, at_s=(0, 1, 7, 8, 20))
     assert story.silent(health_check_failing)
