@@ -130,10 +130,12 @@ def _made_by_backend(traffic: Traffic, profile: Profile, rows: np.ndarray) -> np
     """
     status = traffic.exchanges["status"][rows]
     marked = own_answers.by_backend_name(traffic, profile, rows) & ~among(status, profile.own_statuses)
-    if traffic.alb or not len(rows):
+    if traffic.alb:
         return marked
-    trace = traffic.exchanges["method"][rows] == t.METHODS.index("TRACE")
-    may_be_own = among(status, ALB_STATUSES) | (trace & (status == 405))
-    may_be_own |= own_answers.beside_backend_names(traffic, profile, rows)
-    may_be_own |= ~own_answers.like_good_answers(traffic, rows)
-    return marked | ~may_be_own
+    trace = (traffic.exchanges["method"][rows] == t.METHODS.index("TRACE")) & (status == 405)
+    others = np.flatnonzero(~marked & ~among(status, ALB_STATUSES) & ~trace)
+    if len(others):
+        among = rows[others]
+        marked[others] = own_answers.like_good_answers(traffic, among)
+        marked[others] &= ~own_answers.beside_backend_names(traffic, profile, among)
+    return marked

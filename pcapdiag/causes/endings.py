@@ -62,13 +62,13 @@ def unfinished(traffic: Traffic, leg: int) -> np.ndarray:
     Not among them: exchanges that went on, unclosed by anyone, when the capture ended, and those on
     connections of which the capture misses bytes, or a whole direction: what is not seen is not judged.
     """
-    rows = _kept(traffic, "unfinished", _unfinished)
+    rows = kept(traffic, "unfinished", _unfinished)
     return rows[_are_on(traffic, rows, leg)]
 
 
 def errors(traffic: Traffic, leg: int | None = None) -> np.ndarray:
     """Rows of the exchanges answered with a status of 400 or more; of one leg, or of both."""
-    rows = _kept(traffic, "errors", lambda of: np.flatnonzero(of.exchanges["status"] >= 400))
+    rows = kept(traffic, "errors", lambda of: np.flatnonzero(of.exchanges["status"] >= 400))
     if leg is None:
         return rows[judged(traffic, traffic.exchanges["connection"][rows])]
     return rows[_are_on(traffic, rows, leg)]
@@ -76,7 +76,7 @@ def errors(traffic: Traffic, leg: int | None = None) -> np.ndarray:
 
 def flagged(traffic: Traffic, flags: int, leg: int) -> np.ndarray:
     """Rows of the leg's exchanges with one of these flags, which must be among ``ODD``."""
-    rows = _kept(traffic, "odd", lambda of: np.flatnonzero((of.exchanges["flags"] & ODD) != 0))
+    rows = kept(traffic, "odd", lambda of: np.flatnonzero((of.exchanges["flags"] & ODD) != 0))
     return rows[_are_on(traffic, rows, leg) & has_flag(traffic, rows, flags)]
 
 
@@ -92,7 +92,7 @@ def _are_on(traffic: Traffic, rows: np.ndarray, leg: int) -> np.ndarray:
     return legs == leg if leg == t.LEG_BACKEND else (legs != t.LEG_BACKEND) & judged(traffic, on)
 
 
-def _kept(traffic: Traffic, name: str, choose: Callable[[Traffic], np.ndarray]) -> np.ndarray:
+def kept(traffic: Traffic, name: str, choose: Callable[[Traffic], np.ndarray]) -> np.ndarray:
     """A choice of rows that many detectors begin with, made once and kept with its traffic."""
     kept: dict[str, np.ndarray] = traffic.__dict__.setdefault("_chosen_rows", {})
     if name not in kept:

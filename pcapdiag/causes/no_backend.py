@@ -107,6 +107,8 @@ def _served_meanwhile(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     come back in the twinkling of an eye; what watches them takes longer.
     """
     result = np.zeros(len(rows), "?")
+    if not len(rows):
+        return result
     exchanges, peer = traffic.exchanges, traffic.peer
     served = np.flatnonzero((traffic.exchange_leg == t.LEG_BACKEND) & (peer != t.NONE))
     served = served[(exchanges["status"][served] >= 100) & (exchanges["status"][served] < 500)]

@@ -42,12 +42,13 @@ def by_itself(traffic: Traffic, profile: Profile, rows: np.ndarray) -> np.ndarra
 def by_backend_name(traffic: Traffic, profile: Profile, rows: np.ndarray) -> np.ndarray:
     """Whether each answer's Server field names a software that is no load balancer's.
 
-    Nor one that, at this address, nothing but errors bears: a load balancer hands on its backends' names, and
-    puts its own on its error pages (lighttpd, Squid).
+    Nor one that nothing but errors bears where good answers from the same address name another such software:
+    a load balancer hands on its backends' names, and puts its own on its error pages (lighttpd, Squid).
     """
     result = _backend_names(traffic, profile)[traffic.exchanges["server"][rows]]
     if result.any():
-        result[result] = like_good_answers(traffic, rows[result])
+        named = rows[result]
+        result[result] = like_good_answers(traffic, named) | ~beside_backend_names(traffic, profile, named)
     return np.asarray(result)
 
 

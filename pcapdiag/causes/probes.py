@@ -29,7 +29,7 @@ def exchanges(traffic: Traffic) -> np.ndarray:
     """Rows of the backend exchanges that are health checks; where no load balancer is known, of those that
     can be nothing else."""
     known = traffic.alb or (traffic.leg == t.LEG_BACKEND).any()
-    return _on_backend(traffic) if known else _of_whom(traffic)
+    return endings.kept(traffic, "checks", _on_backend if known else _of_whom)
 
 
 def _on_backend(traffic: Traffic) -> np.ndarray:
@@ -40,8 +40,7 @@ def _on_backend(traffic: Traffic) -> np.ndarray:
     lone, kept = shaped & alone, shaped & ~alone
     lone[lone] = _in_pace(_ways(traffic, rows[lone]), table["start_ns"][rows[lone]])
     if kept.any():
-        way = _ways(traffic, rows[kept]).astype("u8") * _SPREAD ^ table["target"][rows[kept]]
-        kept[kept] = _in_pace(way, table["start_ns"][rows[kept]])
+        kept[kept] = _in_pace(_same_asked(traffic, rows[kept]), table["start_ns"][rows[kept]])
         kept[kept] = _of_nobody(traffic, rows[kept])
     return rows[known | lone | kept]
 
@@ -67,7 +66,7 @@ def _shaped(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     """Whether each of these requests asks for its server itself, for nobody."""
     shaped = among(traffic.exchanges["method"][rows], PROBE_METHODS)
     shaped &= ~endings.has_flag(traffic, rows, t.REQ_FORWARDED)
-    shaped &= _alone(traffic, rows) | _bare(traffic)[rows]
+    shaped[shaped] = _alone(traffic, rows[shaped]) | _bare(traffic, rows[shaped])
     shaped[shaped] = _asks_for_server(traffic, rows[shaped])
     return shaped
 
@@ -80,29 +79,60 @@ def _of_whom(traffic: Traffic) -> np.ndarray:
     several servers the same.
     """
     table, connections = traffic.exchanges, traffic.connections
-    rows = np.flatnonzero(_bare(traffic) & ((table["flags"] & (t.REQ_SEEN | t.REQ_FORWARDED)) == t.REQ_SEEN))
+    several = _asks_several(traffic)
+    if not several.any():
+        return np.zeros(0, "i8")
     client = connections["client"][table["connection"]]
-    total = np.bincount(client[rows], minlength=len(traffic.addresses))
-    asks_more = np.bincount(client, minlength=len(traffic.addresses)) > total
-    rows = rows[~asks_more[client[rows]] & among(table["method"][rows], PROBE_METHODS)]
+    rows = np.flatnonzero(several[client])
+    rows = rows[(table["flags"][rows] & (t.REQ_SEEN | t.REQ_FORWARDED)) == t.REQ_SEEN]
+    rows = rows[_bare(traffic, rows)]
+    rows = rows[among(table["method"][rows], PROBE_METHODS)]
+    asked = np.bincount(client, minlength=len(traffic.addresses))
+    rows = rows[(asked == np.bincount(client[rows], minlength=len(asked)))[client[rows]]]
+    rows = rows[_of_several_servers(traffic, rows)]
     rows = rows[_asks_for_server(traffic, rows)]
-    way = (_ways(traffic, rows).astype("u8") * _SPREAD ^ client[rows]) * _SPREAD ^ table["target"][rows]
-    steady = _in_pace(way, table["start_ns"][rows])
-    rows, way = rows[steady], way[steady]
-    same = client[rows].astype("u8") << np.uint64(32) | table["target"][rows]
-    asked, servers = np.unique(np.unique(np.stack([same, way]), axis=1)[0], return_counts=True)
-    return rows[among(same, asked[servers > 1])]
+    rows = rows[_in_pace(_same_asked(traffic, rows), table["start_ns"][rows])]
+    return rows[_of_several_servers(traffic, rows)]
 
 
-def _bare(traffic: Traffic) -> np.ndarray:
-    """Which exchanges name an address, or nothing, as their host."""
+def _asks_several(traffic: Traffic) -> np.ndarray:
+    """Which addresses open connections to more than one server."""
+    client = traffic.connections["client"]
+    server = attempts.port_keys(traffic, np.arange(len(client)))
+    total = len(traffic.addresses)
+    first = np.zeros(total, "i8")
+    first[client] = server  # any one of them
+    return np.bincount(client[server != first[client]], minlength=total) > 0
+
+
+def _of_several_servers(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Whether the client of each of these asks several servers for the same target."""
+    on = traffic.exchanges["connection"][rows]
+    what = traffic.connections["client"][on].astype("u8") << np.uint64(32) | traffic.exchanges["target"][rows]
+    server = attempts.port_keys(traffic, on)
+    order = np.lexsort((server, what))
+    what_in_order, server_in_order = what[order], server[order]
+    another = (what_in_order[1:] == what_in_order[:-1]) & (server_in_order[1:] != server_in_order[:-1])
+    return among(what, what_in_order[1:][another])
+
+
+def _same_asked(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """A number for the client, server, method and target of each of these exchanges."""
+    client = traffic.connections["client"][traffic.exchanges["connection"][rows]]
+    way = _ways(traffic, rows).astype("u8") * _SPREAD ^ client
+    return np.asarray(way * _SPREAD ^ traffic.exchanges["target"][rows])
+
+
+def _bare(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    """Which of these exchanges name an address, or nothing, as their host."""
     table = traffic.exchanges
-    bare = ((table["flags"] & (t.REQ_HOST_IP | t.REQ_NO_HOST)) != 0) | (table["host"] == 0)
+    host = table["host"][rows]
+    bare = ((table["flags"][rows] & (t.REQ_HOST_IP | t.REQ_NO_HOST)) != 0) | (host == 0)
     # Varnish writes IPv6 addresses without their brackets.
     mine = {text for text in traffic.addresses[:MANY] if ":" in text}
-    hosts = distinct(table["host"])[:MANY].tolist() if mine else []
-    odd = [host for host in hosts if host < len(traffic.strings) and traffic.strings[host] in mine]
-    return bare | among(table["host"], odd) if odd else bare
+    hosts = distinct(host)[:MANY].tolist() if mine else []
+    odd = [one for one in hosts if one < len(traffic.strings) and traffic.strings[one] in mine]
+    return np.asarray(bare | among(host, odd)) if odd else bare
 
 
 def had_enough(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
@@ -111,20 +141,22 @@ def had_enough(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
 
     So it is where the same is asked of the same server at a steady pace, each time on a new connection.
     """
-    if not len(rows):
-        return np.zeros(0, "?")
-    table, connections = traffic.exchanges, traffic.connections
-    result = (table["status"][rows] >= 200) & endings.closed_by_reset(traffic, rows)
-    result &= endings.closed_by(traffic, rows) == endings.CLIENT
-    result &= endings.close_ns(traffic, rows) - endings.answer_ns(traffic, rows) < JUST_NS
+    table = traffic.exchanges
+    result = table["response_ended"][rows] == t.END_RST_RECEIVER
+    result[result] = _reset_upon_head(traffic, rows[result])
     if result.any():
-        lone = np.flatnonzero(connections["exchanges"][table["connection"]] == 1)
-        way = _ways(traffic, lone).astype("u8") * _SPREAD ^ connections["client"][table["connection"][lone]]
-        way = way * _SPREAD ^ table["target"][lone]
-        known = among(way, way[among(lone, rows[result])])
-        lone, way = lone[known], way[known]
-        result &= among(rows, lone[_in_pace(way, table["start_ns"][lone])])
-    return result
+        lone = np.flatnonzero(traffic.connections["exchanges"][table["connection"]] == 1)
+        asked = _same_asked(traffic, lone)
+        known = among(asked, _same_asked(traffic, rows[result]))
+        lone, asked = lone[known], asked[known]
+        result &= among(rows, lone[_in_pace(asked, table["start_ns"][lone])])
+    return np.asarray(result)
+
+
+def _reset_upon_head(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
+    result = (traffic.exchanges["status"][rows] >= 200) & endings.closed_by_reset(traffic, rows)
+    result &= endings.closed_by(traffic, rows) == endings.CLIENT
+    return np.asarray(result & (endings.close_ns(traffic, rows) - endings.answer_ns(traffic, rows) < JUST_NS))
 
 
 def _of_nobody(traffic: Traffic, rows: np.ndarray) -> np.ndarray:

@@ -86,6 +86,13 @@ def test_a_name_that_errors_alone_bear_may_be_the_balancers(alb: tuple[str, ...]
     assert story.only(backend_error_status).statuses == {"500": 1}
 
 
+def test_a_backends_name_beside_that_of_a_web_server_is_a_backends() -> None:
+    story = Story("generic")
+    story.asked(server="nginx")
+    story.asked(status=500, server="shop/2.3")
+    assert story.only(backend_error_status).count == 1
+
+
 def test_an_error_beside_backends_names_may_be_of_the_one_that_hands_them_on() -> None:
     """lighttpd answers 500 where its backend closed, and gives its name to answers that came without."""
     story = Story("generic")
