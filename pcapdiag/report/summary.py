@@ -193,7 +193,7 @@ def verdict(analysis: Analysis) -> str:
         said += explained + because + unexplained
         return said.replace("; 0 explained; ", "; ") + "."
     if errors:
-        return f"{_what_errors_hit(findings)}: {first_of(sorted(errors))}."
+        return f"{_what_errors_hit(findings)}: {words.first_of(sorted(errors))}."
     if warnings:
         return f"No request failed, but there is something to mend: {words.first_of(sorted(warnings))}."
     if not total:
