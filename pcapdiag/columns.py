@@ -41,7 +41,7 @@ def among(values: np.ndarray | Sequence[int], wanted: np.ndarray | Collection[in
         numbers = numbers[(numbers >= 0) & (numbers <= most)]
     else:
         least, most = int(numbers.min()), int(numbers.max())
-    if most - least > max(SPAN_FACTOR * (len(values) + len(numbers)), 1 << 16):
+    if most - least > max(SPAN_FACTOR * (len(values) + len(numbers)), 1 << 16) or most >> 63:
         ordered = np.sort(numbers)
         at = np.searchsorted(ordered, values)
         at[at == len(ordered)] = 0

@@ -40,6 +40,12 @@ def test_among_any_numbers(dtype: str, wanted: list[int]) -> None:
     assert columns.among(values[:0], wanted).tolist() == []
 
 
+def test_among_numbers_beyond_what_is_signed() -> None:
+    values = np.array([1, 1 << 63, (1 << 64) - 1, (1 << 64) - 2], "u8")
+    assert columns.among(values, values[1:3]).tolist() == [False, True, True, False]
+    assert columns.among(values, values[2:]).tolist() == [False, False, True, True]
+
+
 def test_sets() -> None:
     some, others = np.array([5, 1, 5, 9], "u4"), np.array([9, 2, 1, 1], "i8")
     assert columns.union(some, others).tolist() == [1, 2, 5, 9]

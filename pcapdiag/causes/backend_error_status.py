@@ -135,7 +135,7 @@ def _made_by_backend(traffic: Traffic, profile: Profile, rows: np.ndarray) -> np
     trace = (traffic.exchanges["method"][rows] == t.METHODS.index("TRACE")) & (status == 405)
     others = np.flatnonzero(~marked & ~among(status, ALB_STATUSES) & ~trace)
     if len(others):
-        among = rows[others]
-        marked[others] = own_answers.like_good_answers(traffic, among)
-        marked[others] &= ~own_answers.beside_backend_names(traffic, profile, among)
+        unsure = rows[others]
+        marked[others] = own_answers.like_good_answers(traffic, unsure)
+        marked[others] &= ~own_answers.beside_backend_names(traffic, profile, unsure)
     return marked

@@ -79,6 +79,8 @@ TABLES: dict[str, dict[str, Any]] = \
                                   'cloudflare',
                                   'gws',
                                   'Google Frontend',
+                                  'squid',
+                                  'lighttpd',
                                   'Microsoft-Azure-Application-Gateway'],
              'own_statuses': [],
              'loss_rate_warning': 0.01,
