@@ -10,7 +10,7 @@ import numpy as np
 
 from pcapdiag.capture.stream import Stream, StreamFault
 
-WINDOW_BYTES = 1 << 20
+WINDOW_BYTES = 3 << 19
 
 #: What was given out stays as it is for this many batches more, so that one thread can read on while
 #: another still works on what it got.

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pcapdiag.capture import KEPT, CaptureFile, reader
+from pcapdiag.capture.window import WINDOW_BYTES
 from pcapdiag.errors import CaptureError
 from tests.capture.byhand import (
     Pipe,
@@ -47,7 +48,7 @@ def test_batches_are_few_rows_and_bytes(count, size):
     for batch in CaptureFile(io.BytesIO(pcap(count, size))).batches():
         assert batch.first_frame == frame
         assert 0 < len(batch.records) <= reader.BATCH_ROWS
-        assert len(batch.data) <= 1 << 20
+        assert len(batch.data) <= WINDOW_BYTES
         frame += len(batch.records)
     assert frame == count + 1
 
