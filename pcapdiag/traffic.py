@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from pcapdiag.wire import Wire
 
 
+_ALL = slice(None)
+
+
 @dataclass
 class FileInfo:
     """One input file: how it was read, and how good it is."""
@@ -83,6 +86,11 @@ class Traffic:
         starts = [f.first_frame for f in self.files]
         index = max(0, int(np.searchsorted(starts, running, side="right")) - 1)
         return index, running - starts[index] + 1
+
+    def server_keys(self, connections: np.ndarray | slice = _ALL) -> np.ndarray:
+        """The server's address row << 16 | port of each of these connections, i8."""
+        rows = self.connections
+        return rows["server"][connections].astype("i8") << 16 | rows["server_port"][connections]
 
     def client(self, connection: int) -> str:
         row = self.connections[connection]
@@ -160,6 +168,12 @@ class Strings:
         for at, byte in enumerate(prefix):
             rows = rows[self._arena[self._starts[rows] + at] == byte]
         return rows
+
+
+def start_line_read(exchanges: np.ndarray, rows: np.ndarray | slice = _ALL) -> np.ndarray:
+    """Whether the capture holds each request's start line: those that a short snaplen cut there are alike
+    only in that nothing is known of them."""
+    return (exchanges["method"][rows] != 0) | (exchanges["target"][rows] != 0)
 
 
 def endpoint(address: str, port: int) -> str:

@@ -1,11 +1,12 @@
 """What the lab's load balancers have in common: whom they serve, and timeouts scaled down."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
 
 
 @dataclass
-class Balancer:
+class Balancer(ABC):
     """A load balancer that listens at some addresses, for pools of servers by name."""
 
     pools: dict[str, list[str]]
@@ -16,9 +17,9 @@ class Balancer:
     name: str = field(default="", init=False)
     log: str = field(default="access.log", init=False)
 
+    @abstractmethod
     def command(self, folder: Path) -> list[str]:
         """The program that balances, its configuration written to the folder."""
-        raise NotImplementedError
 
     def logger(self, _folder: Path) -> list[str]:
         """The program that writes its log, where it does not do that itself."""

@@ -131,7 +131,7 @@ def left_at_once(row: np.void) -> bool:
 
 def port_keys(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     """One number a server address and port, of each connection."""
-    return traffic.connections["server"][rows].astype("i8") << 16 | traffic.connections["server_port"][rows]
+    return traffic.server_keys(rows)
 
 
 def _unreachable(traffic: Traffic) -> np.ndarray:

@@ -16,7 +16,7 @@ from pcapdiag import tables as t
 from pcapdiag.causes import endings, tries
 from pcapdiag.causes.cause import Severity
 from pcapdiag.columns import distinct
-from pcapdiag.traffic import Traffic
+from pcapdiag.traffic import Traffic, start_line_read
 
 # One vantage point's clock orders what it sees; a millisecond allows for the order of two interfaces.
 SLACK_NS = 1_000_000
@@ -219,7 +219,7 @@ def of_attempts(traffic: Traffic, connections: np.ndarray) -> Attempts:
     waited_s[known] = waited_ns / 1e9
     if known.any():
         return Attempts(distinct(behind[known]).astype("i8"), connections[:0], None, waited_s)
-    read = (traffic.exchanges["method"] != 0) | (traffic.exchanges["target"] != 0)
+    read = start_line_read(traffic.exchanges)
     frontend = traffic.exchange_leg == t.LEG_FRONTEND
     if frontend.any() and read[frontend].all():
         return Attempts(connections[:0], connections, Severity.WARNING, waited_s)
@@ -240,7 +240,7 @@ def unserved(traffic: Traffic) -> np.ndarray:
     mask &= (exchanges["status"] >= 500) | (exchanges["status"] == 0)
     mask &= traffic.peer == t.NONE
     # One whose start line a short snaplen cuts could not be known again: it may have been served.
-    mask &= (exchanges["method"] != 0) | (exchanges["target"] != 0)
+    mask &= start_line_read(exchanges)
     rows = np.flatnonzero(mask)
     ended = exchanges["response_ended"][rows]
     # What only a short snaplen hides of an answer came all the same.

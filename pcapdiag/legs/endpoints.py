@@ -29,9 +29,7 @@ class Endpoints:
 
 def endpoints_of(traffic: Traffic) -> Endpoints:
     """The endpoints that accepted, or should have accepted, the connections."""
-    connections = traffic.connections
-    key = connections["server"].astype("u8") << 16 | connections["server_port"]
-    known, of_connection = numbered(key)
+    known, of_connection = numbered(traffic.server_keys())
     return Endpoints((known >> 16).astype("u4"), (known & 0xFFFF).astype("u4"), of_connection)
 
 

@@ -11,10 +11,9 @@ from pcapdiag import tables as t
 from pcapdiag.columns import distinct
 from pcapdiag.legs.clocks import clock_offset
 from pcapdiag.legs.hashes import address_hashes
-from pcapdiag.legs.nesting import start_line_read
 from pcapdiag.legs.normal import same_hosts, same_targets
 from pcapdiag.legs.rewriting import rewritten_targets
-from pcapdiag.traffic import Traffic
+from pcapdiag.traffic import Traffic, start_line_read
 
 kernel: Any = built.kernel("pcapdiag.legs._match_cy")
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 import numpy as np
 
 from pcapdiag import tables as t
-from pcapdiag.traffic import Traffic
+from pcapdiag.traffic import Traffic, start_line_read
 
 SLACK_NS = 50_000  # two interfaces of one host; a quick proxy answers in 100 µs
 
-_ALL = slice(None)
 _TOLD_BY = ("connection", "status", "response_ended", "response_body", "flags")
 
 KEYLESS = np.uint64(0xFFFFFFFFFFFFFFFF)
@@ -23,12 +22,6 @@ def by_target(exchanges: np.ndarray, targets: np.ndarray) -> np.ndarray:
     target = exchanges["target"].astype("u8")
     target = targets[target].astype("u8") if len(targets) else target
     return np.where(start_line_read(exchanges), target << 8 | exchanges["method"], KEYLESS)
-
-
-def start_line_read(exchanges: np.ndarray, rows: np.ndarray | slice = _ALL) -> np.ndarray:
-    """Whether the capture holds each request's start line: those that a short snaplen cut there are alike
-    only in that nothing is known of them."""
-    return (exchanges["method"][rows] != 0) | (exchanges["target"][rows] != 0)
 
 
 def by_answer(exchanges: np.ndarray) -> np.ndarray:

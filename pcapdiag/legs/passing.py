@@ -14,9 +14,9 @@ from pcapdiag import tables as t
 from pcapdiag.columns import among, distinct
 from pcapdiag.legs.across import places_behind
 from pcapdiag.legs.endpoints import Endpoints
-from pcapdiag.legs.nesting import KEYLESS, by_answer, by_target, marked, nested, start_line_read
+from pcapdiag.legs.nesting import KEYLESS, by_answer, by_target, marked, nested
 from pcapdiag.legs.normal import same_targets
-from pcapdiag.traffic import Traffic
+from pcapdiag.traffic import Traffic, start_line_read
 
 Passage = np.dtype([("outer", "u4"), ("sender", "u4"), ("inner", "u4"), ("times", "u4"), ("marked", "u4")])
 

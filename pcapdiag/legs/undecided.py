@@ -10,8 +10,7 @@ import numpy as np
 
 from pcapdiag import tables as t
 from pcapdiag.legs.endpoints import may_be_http
-from pcapdiag.legs.nesting import start_line_read
-from pcapdiag.traffic import Traffic
+from pcapdiag.traffic import Traffic, start_line_read
 
 BESIDE_TLS = (
     "no load balancer was recognised: HTTP in clear stands beside TLS of other hosts, and may be the "

@@ -70,12 +70,8 @@ def leg_summaries(traffic: Traffic) -> dict[str, LegSummary]:
 
 
 def _peer_count(traffic: Traffic, on_leg: np.ndarray, leg: int) -> int:
-    rows = traffic.connections
-    if leg == t.LEG_BACKEND:
-        keys = rows["server"][on_leg].astype("u8") << 16 | rows["server_port"][on_leg]
-    else:
-        keys = rows["client"][on_leg]
-    return len(distinct(keys))
+    backend = leg == t.LEG_BACKEND
+    return len(distinct(traffic.server_keys(on_leg) if backend else traffic.connections["client"][on_leg]))
 
 
 def status_counts(statuses: np.ndarray) -> dict[str, int]:

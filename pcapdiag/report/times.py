@@ -24,7 +24,7 @@ def response_times(traffic: Traffic) -> dict[str, Any]:
     counts = np.bincount(traffic.exchange_leg, minlength=3)
     leg = next((n for n in (t.LEG_BACKEND, t.LEG_FRONTEND) if counts[n]), t.LEG_UNKNOWN)
     exchanges, leg_of = traffic.exchanges, traffic.exchange_leg
-    keys, server_of = numbered(server_endpoints(traffic))
+    keys, server_of = numbered(traffic.server_keys())
     # One sort of (server, wait) gives every server's percentiles.
     ordered = np.empty(int(counts[leg]), "i8")
     unanswered = np.zeros(len(keys), "i8")
@@ -58,11 +58,6 @@ def response_times(traffic: Traffic) -> dict[str, Any]:
         ],
         "more_servers": int(np.count_nonzero(sizes)) - len(waits),
     }
-
-
-def server_endpoints(traffic: Traffic) -> np.ndarray:
-    """The server of each connection, as address row << 16 | port."""
-    return traffic.connections["server"].astype("i8") << 16 | traffic.connections["server_port"]
 
 
 def distribution(sorted_us: np.ndarray) -> dict[str, Any]:
