@@ -67,8 +67,8 @@ def like_good_answers(traffic: Traffic, rows: np.ndarray) -> np.ndarray:
     port, if there are any."""
     place, good = _good_answers(traffic, rows)
     name = traffic.exchanges["server"]
-    alike = distinct(place[good] << np.uint64(16) | name[good])
-    return among(place[rows] << np.uint64(16) | name[rows], alike) | ~among(place[rows], place[good])
+    alike = distinct(place[good] << 16 | name[good])
+    return among(place[rows] << 16 | name[rows], alike) | ~among(place[rows], place[good])
 
 
 def beside_backend_names(traffic: Traffic, profile: Profile, rows: np.ndarray) -> np.ndarray:
@@ -81,9 +81,8 @@ def beside_backend_names(traffic: Traffic, profile: Profile, rows: np.ndarray) -
 
 def _good_answers(traffic: Traffic, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(the address and port that each exchange asks, the good answers from those that these rows ask)."""
-    exchanges, connections = traffic.exchanges, traffic.connections
-    at = connections["server"].astype("u8") << np.uint64(16) | connections["server_port"]
-    place = at[exchanges["connection"]]
+    exchanges = traffic.exchanges
+    place = traffic.server_keys()[exchanges["connection"]]
     good = (exchanges["status"] >= 200) & (exchanges["status"] < 400)
     return place, np.flatnonzero(good & among(place, distinct(place[rows])))
 
